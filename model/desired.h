@@ -1,0 +1,32 @@
+// model/desired.h: everything that users want, at one moment: what the manifests say.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "model/objects.h"
+#include "model/problem.h"
+
+namespace herald {
+
+struct Desired {
+  std::vector<Service> services;
+  std::vector<Pool> pools;
+  std::vector<L2Policy> l2_policies;
+  std::vector<BgpPeer> peers;
+  std::vector<BgpAdvertisement> advertisements;
+  std::vector<NodeObject> nodes;
+  std::vector<NamespaceObject> namespaces;
+
+  std::vector<Problem> problems;
+  int objects_read = 0;  // of any kind, good or bad
+
+  // False while something could not be read at all (a file that does not parse, a Service with an
+  // error and no earlier good version): then an object that is missing here may well be wanted, and
+  // nothing is released for being missing. Unknown is not empty.
+  bool complete = true;
+
+  bool operator==(const Desired&) const = default;
+};
+
+}  // namespace herald
