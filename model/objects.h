@@ -68,7 +68,9 @@ struct Pool {
   std::optional<int> priority;                      // 1 before 2; none last
   bool auto_assign = true;
   bool disabled = false;
-  std::vector<IpRange> avoided;  // never chosen by ourselves nor on request (first, last, .0, .255)
+  std::vector<IpRange> avoided;   // never chosen by ourselves nor on request (first and last)
+  bool avoid_buggy_ipv4 = false;  // the same for every IPv4 address that ends in .0 or .255
+  std::optional<PoolName> conflicts_with;  // an older pool with an address in common: unused so far
   bool operator==(const Pool&) const = default;
 };
 

@@ -1,0 +1,82 @@
+// ipam/allocator.h: which service has which IPs, and why one has none.
+//
+// plan() is pure: pools, services and what is held go in; a decision for every service comes out,
+// with what is to be written to the IP table (the truth) and what nobody wants any more.
+//
+//   1. A service keeps every IP it holds: by the table, or by its status if the table gives that IP
+//      to nobody. No edit of pools moves it; only a request or families of the service itself that
+//      no longer permit it do. An IP that a request gives up stays until the request is granted.
+//   2. Then requests are granted, then whatever is still missing is chosen: the lowest free address
+//      of the best pool (priority 1 first and none last, then the older pool, then its name).
+//   3. In each step the older service goes first (creation, then namespace/name).
+//
+// What was released here is free only when it has left the table: its owner has to stop first.
+#pragma once
+
+#include <map>
+#include <string>
+#include <vector>
+
+#include "ipam/reason.h"
+#include "model/objects.h"
+#include "net/ip.h"
+
+namespace herald::ipam {
+
+// The IP table, as far as allocation is concerned: who holds an IP. Several services: it is shared.
+using Holdings = std::map<IpAddress, std::vector<ObjectName>>;
+
+struct Input {
+  const std::vector<Pool>& pools;
+  const std::vector<NamespaceObject>& namespaces;
+  const std::vector<Service>& services;
+  const Holdings& holdings;
+  bool complete = false;  // Desired::complete: a service that is missing is surely not wanted
+};
+
+// One IP for one service.
+struct Holding {
+  IpAddress ip;
+  ObjectName service;
+  auto operator<=>(const Holding&) const = default;
+};
+
+struct GivenIp {
+  IpAddress ip;
+  PoolName pool;  // empty: in no pool any more, or never; kept all the same
+  bool operator==(const GivenIp&) const = default;
+};
+
+struct Decision {
+  ObjectName service;
+  std::vector<GivenIp> ips;           // requested ones as requested, else by the order of families
+  Reason reason = Reason::Allocated;  // Allocated alone means that nothing is missing
+  std::string message;                // the object, the values and the way out
+  bool operator==(const Decision&) const = default;
+};
+
+// How full a pool is. Counts saturate at 2^128 - 1.
+struct PoolUsage {
+  PoolName name;
+  Uint128 total_v4 = 0, total_v6 = 0;  // without what the pool avoids
+  Uint128 used_v4 = 0, used_v6 = 0;    // held by whomever, chosen by us or not
+  Uint128 available_v4 = 0, available_v6 = 0;
+  Uint128 total() const;
+  Uint128 used() const;
+  Uint128 available() const;
+  bool operator==(const PoolUsage&) const = default;
+};
+
+struct Plan {
+  std::vector<Decision> decisions;  // one per service, in the order of Input::services
+  std::vector<Holding> added;       // sorted; to be in the table before any status names them
+  std::vector<Holding> released;    // sorted; may leave the table. Empty unless Input::complete
+  std::vector<PoolUsage> pools;     // in the order of Input::pools, with `added`
+};
+
+Plan plan(const Input& input);
+
+// The holdings after a plan was carried out.
+Holdings apply(const Plan& plan, Holdings holdings);
+
+}  // namespace herald::ipam
