@@ -1,0 +1,53 @@
+// l2/grants.h: what this node may answer for: an immutable snapshot, handed to the responder.
+//
+// The right to answer for a VIP on a link exists iff the VIP is in the link's set and the deadline
+// is in the future. It is asked at every single answer and announcement, right before sending.
+#pragma once
+
+#include <algorithm>
+#include <map>
+#include <set>
+#include <vector>
+
+#include "base/time.h"
+#include "net/link.h"
+
+namespace herald::l2 {
+
+struct LinkGrant {
+  MacAddress mac;               // answers say "the VIP is at this MAC"
+  std::vector<IpAddress> vips;  // sorted, each once: see sorted_vips()
+
+  bool owns(const IpAddress& vip) const {
+    return std::binary_search(vips.begin(), vips.end(), vip);
+  }
+  bool operator==(const LinkGrant&) const = default;
+};
+
+// `vips` in the order that LinkGrant wants.
+inline std::vector<IpAddress> sorted_vips(std::vector<IpAddress> vips) {
+  std::sort(vips.begin(), vips.end());
+  vips.erase(std::unique(vips.begin(), vips.end()), vips.end());
+  return vips;
+}
+inline std::vector<IpAddress> sorted_vips(const std::set<IpAddress>& vips) {
+  return {vips.begin(), vips.end()};
+}
+
+struct Grants {
+  Instant deadline = Instant::min();  // for all links and VIPs; by default in the past: silence
+  std::map<LinkIndex, LinkGrant> links;
+
+  // nullptr: nothing is announced from this link.
+  const LinkGrant* link(LinkIndex index) const {
+    const auto it = links.find(index);
+    return it == links.end() ? nullptr : &it->second;
+  }
+  bool may_answer(LinkIndex index, const IpAddress& vip, Instant now) const {
+    const LinkGrant* grant = link(index);
+    return now < deadline && grant != nullptr && grant->owns(vip);
+  }
+  bool operator==(const Grants&) const = default;
+};
+
+}  // namespace herald::l2

@@ -1,0 +1,74 @@
+// l2/packet_io.h: answers ARP and Neighbor Discovery through packet sockets, on its own thread.
+//
+// apply(grants) -> sockets, kernel filters and multicast memberships are made to fit -> the thread
+// answers what passes the filter -> apply(fewer grants) -> silence. The right to answer is checked
+// under the same lock that apply() takes, right before each send: when apply() or set_deadline()
+// has returned, nothing more is sent by the right of the snapshot before it.
+//
+// Needs CAP_NET_RAW. All functions may be called from any thread but the handler's own.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "base/result.h"
+#include "l2/frame.h"
+#include "l2/grants.h"
+#include "l2/responder.h"
+#include "l2/verdict.h"
+
+namespace herald::l2 {
+
+// A link that cannot be served fully, and what to do about it.
+struct LinkProblem {
+  LinkIndex link;
+  std::string what;
+};
+
+struct PacketCounters {
+  std::array<std::uint64_t, kVerdicts> verdicts{};  // frames received, by Verdict
+  std::uint64_t announcements_sent = 0;
+  std::uint64_t announcements_refused = 0;  // no right to it any more when it was to be sent
+  std::uint64_t send_errors = 0;            // replies and announcements that the kernel refused
+
+  std::uint64_t operator[](Verdict v) const { return verdicts[static_cast<std::size_t>(v)]; }
+};
+
+class PacketResponder {
+ public:
+  // Called from the responder's thread, without a lock held, at most once in kDefendInterval per
+  // VIP and link. It must not call back into the responder nor block: post it to your own loop.
+  using ConflictHandler = std::function<void(const Conflict&)>;
+
+  explicit PacketResponder(ConflictHandler on_conflict);
+  ~PacketResponder();  // stop()
+  PacketResponder(const PacketResponder&) = delete;
+  PacketResponder& operator=(const PacketResponder&) = delete;
+
+  // Starts the thread; it belongs to the network namespace of the caller. Once only.
+  Result<void> start();
+  // Ends the thread and closes all sockets. After it, nothing is sent.
+  void stop();
+
+  // Replaces the snapshot (first of all), then opens, closes and adjusts what depends on it. A
+  // link that has a problem does not hinder the others; it is tried again at the next apply().
+  std::vector<LinkProblem> apply(Grants grants);
+  // The same grants with another deadline: cheap, for each renewal.
+  void set_deadline(Instant deadline);
+
+  // Sends an announcement if, at this very moment, its VIP may be answered for on this link.
+  // Returns whether it was handed to the kernel.
+  bool send(LinkIndex link, const Frame& frame);
+
+  PacketCounters counters() const;
+
+ private:
+  class Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace herald::l2
