@@ -1,0 +1,60 @@
+#include "ipam/matching.h"
+
+#include <algorithm>
+#include <cstdint>
+#include <limits>
+#include <tuple>
+
+namespace herald::ipam {
+namespace {
+
+std::int64_t age_key(const CreationTime& created) {
+  return created.value_or(std::numeric_limits<std::int64_t>::max());
+}
+
+}  // namespace
+
+Labels selectable_labels(const Service& service) {
+  Labels labels = service.labels;
+  labels["io.kubernetes.service.namespace"] = service.name.ns;
+  labels["io.kubernetes.service.name"] = service.name.name;
+  return labels;
+}
+
+NamespaceLabels::NamespaceLabels(const std::vector<NamespaceObject>& namespaces) {
+  for (const NamespaceObject& object : namespaces) {
+    Labels& labels = labels_[object.name];
+    labels = object.labels;
+    labels["kubernetes.io/metadata.name"] = object.name;
+  }
+}
+
+const Labels& NamespaceLabels::of(const std::string& ns) {
+  const auto [at, is_new] = labels_.try_emplace(ns);
+  if (is_new) at->second["kubernetes.io/metadata.name"] = ns;
+  return at->second;
+}
+
+bool pool_selects(const Pool& pool, const Service& service, const Labels& service_labels,
+                  const Labels& namespace_labels) {
+  if (!pool.namespaces.empty() && std::find(pool.namespaces.begin(), pool.namespaces.end(),
+                                            service.name.ns) == pool.namespaces.end()) {
+    return false;
+  }
+  if (pool.namespace_selector && !pool.namespace_selector->matches(namespace_labels)) return false;
+  return !pool.service_selector || pool.service_selector->matches(service_labels);
+}
+
+bool better_pool(const Pool& a, const Pool& b) {
+  const auto key = [](const Pool& p) {
+    return std::tuple(p.priority.value_or(std::numeric_limits<int>::max()), age_key(p.created),
+                      p.name);
+  };
+  return key(a) < key(b);
+}
+
+bool older_service(const Service& a, const Service& b) {
+  return std::tuple(age_key(a.created), a.name) < std::tuple(age_key(b.created), b.name);
+}
+
+}  // namespace herald::ipam
