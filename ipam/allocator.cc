@@ -325,7 +325,7 @@ Plan plan(const Input& input) {
   return Planner(input).run();
 }
 
-Holdings apply(const Plan& plan, Holdings holdings) {
+Holdings carry_out(const Plan& plan, Holdings holdings) {
   for (const Holding& h : plan.released) {
     const auto at = holdings.find(h.ip);
     if (at == holdings.end()) continue;

@@ -77,6 +77,6 @@ struct Plan {
 Plan plan(const Input& input);
 
 // The holdings after a plan was carried out.
-Holdings apply(const Plan& plan, Holdings holdings);
+Holdings carry_out(const Plan& plan, Holdings holdings);
 
 }  // namespace herald::ipam
