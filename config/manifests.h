@@ -1,0 +1,46 @@
+// config/manifests.h: from the texts of manifest files to what users want.
+//
+// Files come and go by set_file() and remove_file(); desired() is the whole picture at any moment.
+// A bad new version of an object does not replace the good one read before: what is announced is
+// never withdrawn because of a slip of the pen. Pure: nothing here opens a file.
+#pragma once
+
+#include <map>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "config/translate.h"
+#include "model/desired.h"
+
+namespace herald::config {
+
+class Manifests {
+ public:
+  // Reads the new text of a file (multi-document YAML or JSON). An object that was in the file and
+  // is not any more is gone, unless a part of the file cannot be parsed.
+  void set_file(const std::string& path, std::string_view text);
+  void remove_file(const std::string& path);
+
+  // The file (or directory) cannot be read: what was read before stays, a problem is listed and
+  // the picture is incomplete, until set_file(), remove_file() or set_readable() of that path.
+  void set_unreadable(const std::string& path, const std::string& reason);
+  void set_readable(const std::string& path) { unreadable_.erase(path); }
+
+  // Everything that the files want, each kind sorted by name, with all problems.
+  Desired desired() const;
+
+ private:
+  struct File {
+    std::vector<Translated> objects;
+    std::vector<Problem> problems;  // of the file itself
+    bool complete = true;           // no Service can have been lost in it
+    int objects_read = 0;
+  };
+  const Translated* last_good(const std::string& path, const Translated& bad) const;
+
+  std::map<std::string, File> files_;
+  std::map<std::string, std::string> unreadable_;  // path -> reason
+};
+
+}  // namespace herald::config
