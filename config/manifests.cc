@@ -1,0 +1,169 @@
+#include "config/manifests.h"
+
+#include <algorithm>
+#include <tuple>
+#include <utility>
+
+#include "config/validate.h"
+
+namespace herald::config {
+namespace {
+
+constexpr const char* kStillUsing = "; still using the version read before";
+
+bool same_object(const Translated& a, const Translated& b) {
+  return std::tie(a.sort, a.ns, a.name) == std::tie(b.sort, b.ns, b.name);
+}
+
+struct Collect {
+  Desired& out;
+  void operator()(const std::monostate& /*nothing*/) {}
+  void operator()(const Service& o) { out.services.push_back(o); }
+  void operator()(const Pool& o) { out.pools.push_back(o); }
+  void operator()(const L2Policy& o) { out.l2_policies.push_back(o); }
+  void operator()(const BgpPeer& o) { out.peers.push_back(o); }
+  void operator()(const BgpAdvertisement& o) { out.advertisements.push_back(o); }
+  void operator()(const NodeObject& o) { out.nodes.push_back(o); }
+  void operator()(const NamespaceObject& o) { out.namespaces.push_back(o); }
+};
+
+template <typename T>
+void sort_by_name(std::vector<T>& objects) {
+  std::sort(objects.begin(), objects.end(), [](const T& a, const T& b) { return a.name < b.name; });
+}
+
+}  // namespace
+
+// The version in use of what `bad` wants to replace: in its own file first, else in any (an object
+// may have moved from one file to another).
+const Translated* Manifests::last_good(const std::string& path, const Translated& bad) const {
+  if (bad.sort == 0 || bad.name.empty()) return nullptr;
+  const auto find_in = [&](const File& file) -> const Translated* {
+    const auto it = std::find_if(file.objects.begin(), file.objects.end(), [&](const auto& o) {
+      return same_object(o, bad) && o.object.index() != 0;
+    });
+    return it == file.objects.end() ? nullptr : &*it;
+  };
+  if (const auto own = files_.find(path); own != files_.end()) {
+    if (const Translated* found = find_in(own->second)) return found;
+  }
+  for (const auto& [other, file] : files_) {
+    if (const Translated* found = find_in(file)) return found;
+  }
+  return nullptr;
+}
+
+void Manifests::set_file(const std::string& path, std::string_view text) {
+  unreadable_.erase(path);
+  const YamlFile parsed = parse_yaml(text);
+  const auto before = files_.find(path);
+  const bool known_before = before != files_.end() && before->second.complete;
+  File file;
+  bool parts_lost = !parsed.errors.empty();
+  for (const Value& document : parsed.documents) {
+    for (Translated& object : translate(document, path)) {
+      ++file.objects_read;
+      if (object.good) {
+        file.objects.push_back(std::move(object));
+        continue;
+      }
+      if (object.sort == 0 && object.may_be_service) parts_lost = true;
+      if (const Translated* old = last_good(path, object)) {
+        object.object = old->object;
+        for (Problem& p : object.problems) {
+          if (p.severity == Severity::Error) p.message += kStillUsing;
+        }
+      } else if (object.may_be_service && object.sort != 0) {
+        file.complete = false;
+      }
+      file.objects.push_back(std::move(object));
+    }
+  }
+  if (parts_lost) {
+    // Whatever the text that cannot be read was about: keep all that was there and is not now.
+    if (!known_before) file.complete = false;
+    const std::size_t fresh = file.objects.size();
+    if (before != files_.end()) {
+      for (const Translated& old : before->second.objects) {
+        const bool replaced = std::any_of(file.objects.begin(),
+                                          file.objects.begin() + static_cast<std::ptrdiff_t>(fresh),
+                                          [&](const Translated& o) { return same_object(o, old); });
+        if (old.object.index() == 0 || replaced) continue;
+        file.objects.push_back(old);
+        file.objects.back().problems.clear();
+      }
+    }
+    const bool kept = file.objects.size() > fresh;
+    for (const SyntaxError& fault : parsed.errors) {
+      file.problems.push_back({Severity::Error,
+                               {path, fault.line},
+                               "",
+                               "",
+                               "",
+                               "",
+                               "cannot be parsed: " + fault.message +
+                                   (kept ? "; still using the version read before of what is "
+                                           "not readable now"
+                                         : "")});
+    }
+  }
+  files_[path] = std::move(file);
+}
+
+void Manifests::remove_file(const std::string& path) {
+  files_.erase(path);
+  unreadable_.erase(path);
+}
+
+void Manifests::set_unreadable(const std::string& path, const std::string& reason) {
+  unreadable_[path] = reason;
+}
+
+Desired Manifests::desired() const {
+  Desired out;
+  // Kind, namespace, name -> where it was first read.
+  std::map<std::tuple<std::size_t, std::string, std::string>, Source> seen;
+  for (const auto& [path, file] : files_) {
+    out.complete = out.complete && file.complete;
+    out.objects_read += file.objects_read;
+    out.problems.insert(out.problems.end(), file.problems.begin(), file.problems.end());
+    for (const Translated& object : file.objects) {
+      out.problems.insert(out.problems.end(), object.problems.begin(), object.problems.end());
+      if (object.sort != 0) {
+        const auto [first, fresh] =
+            seen.try_emplace({object.sort, object.ns, object.name}, object.source);
+        if (!fresh) {
+          out.problems.push_back(
+              {Severity::Error, object.source, object.kind, object.ns, object.name, "metadata.name",
+               "is there twice: the one at " + first->second.file + ":" +
+                   std::to_string(first->second.line) + " is used, the one at " +
+                   object.source.file + ":" + std::to_string(object.source.line) +
+                   " is not; rename or remove one"});
+          continue;
+        }
+      }
+      std::visit(Collect{out}, object.object);
+    }
+  }
+  for (const auto& [path, reason] : unreadable_) {
+    out.complete = false;
+    out.problems.push_back({Severity::Error,
+                            {path, 0},
+                            "",
+                            "",
+                            "",
+                            "",
+                            "cannot be read: " + reason + "; what was read before stays in use"});
+  }
+  sort_by_name(out.services);
+  sort_by_name(out.pools);
+  sort_by_name(out.l2_policies);
+  sort_by_name(out.peers);
+  sort_by_name(out.advertisements);
+  sort_by_name(out.nodes);
+  sort_by_name(out.namespaces);
+  validate(out);
+  return out;
+}
+
+}  // namespace herald::config

@@ -1,0 +1,162 @@
+#include "config/validate.h"
+
+#include <algorithm>
+#include <limits>
+#include <map>
+
+#include "base/text.h"
+
+namespace herald::config {
+namespace {
+
+bool older(const Pool& a, const Pool& b) {
+  constexpr auto kYoungest = std::numeric_limits<std::int64_t>::max();
+  const auto ca = a.created.value_or(kYoungest), cb = b.created.value_or(kYoungest);
+  return ca != cb ? ca < cb : a.name < b.name;
+}
+
+void pool_problem(Desired& desired, const Pool& pool, const std::string& message) {
+  desired.problems.push_back({Severity::Error, pool.source, "LoadBalancerIPPool", "",
+                              pool.name.str(), "spec.addresses", message});
+}
+
+// Every range of every pool in one sorted sweep: many pools must not cost the square of them.
+struct Piece {
+  IpRange range;
+  std::size_t pool = 0;  // by age
+};
+
+void check_within(Desired& desired, const Pool& pool) {
+  auto ranges = pool.ranges;
+  std::sort(ranges.begin(), ranges.end());
+  for (std::size_t i = 1; i < ranges.size(); ++i) {
+    if (!ranges[i - 1].overlaps(ranges[i])) continue;
+    pool_problem(desired, pool,
+                 to_string(ranges[i]) + " overlaps " + to_string(ranges[i - 1]) +
+                     " of the same pool: remove one of the two");
+    return;  // one example is enough
+  }
+}
+
+void check_pools(Desired& desired) {
+  std::vector<Pool*> by_age;
+  for (Pool& pool : desired.pools) {
+    pool.conflicts_with.reset();
+    by_age.push_back(&pool);
+  }
+  std::sort(by_age.begin(), by_age.end(),
+            [](const Pool* a, const Pool* b) { return older(*a, *b); });
+  // Ranges of pools without conflict, by their first address; they are disjoint, so a new range can
+  // only touch its neighbours.
+  std::map<IpAddress, Piece> taken;
+  for (std::size_t age = 0; age < by_age.size(); ++age) {
+    Pool& pool = *by_age[age];
+    check_within(desired, pool);
+    for (const IpRange& range : pool.ranges) {
+      auto it = taken.upper_bound(range.last);
+      if (it == taken.begin()) continue;
+      const Piece& piece = std::prev(it)->second;
+      if (!piece.range.overlaps(range)) continue;
+      const Pool& first = *by_age[piece.pool];
+      pool.conflicts_with = first.name;
+      pool_problem(desired, pool,
+                   to_string(range) + " overlaps pool '" + first.name.str() + "' (addresses " +
+                       to_string(piece.range) +
+                       "), which is older: nothing is allocated from this pool until its addresses "
+                       "are changed");
+      break;
+    }
+    if (pool.conflicts_with) continue;
+    auto ranges = pool.ranges;
+    std::sort(ranges.begin(), ranges.end());
+    for (const IpRange& range : ranges) {
+      auto last = taken.upper_bound(range.last);
+      if (last != taken.begin() && std::prev(last)->second.range.overlaps(range)) {
+        IpRange& before = std::prev(last)->second.range;  // of this same pool
+        before.last = std::max(before.last, range.last);
+      } else {
+        taken.emplace(range.first, Piece{range, age});
+      }
+    }
+  }
+}
+
+void check_requests(Desired& desired) {
+  if (desired.pools.empty()) return;
+  for (const Service& service : desired.services) {
+    for (const IpAddress& wanted : service.requested) {
+      const bool found =
+          std::any_of(desired.pools.begin(), desired.pools.end(), [&](const Pool& pool) {
+            return std::any_of(pool.ranges.begin(), pool.ranges.end(),
+                               [&](const IpRange& r) { return r.contains(wanted); });
+          });
+      if (found) continue;
+      desired.problems.push_back({Severity::Warning, service.source, "Service", service.name.ns,
+                                  service.name.name, service.requested_by,
+                                  "'" + to_string(wanted) +
+                                      "' is in no pool: ask for an address of a pool, or add it "
+                                      "to one"});
+    }
+  }
+}
+
+template <typename Objects>
+std::vector<std::string> names_of(const Objects& objects) {
+  std::vector<std::string> out;
+  for (const auto& object : objects) out.push_back(object.name.str());
+  return out;
+}
+
+template <typename Named>
+void check_names(Desired& desired, const Source& source, const char* kind, const std::string& name,
+                 const char* field, const char* what, const std::vector<Named>& wanted,
+                 const std::vector<std::string>& known) {
+  for (const Named& one : wanted) {
+    if (std::find(known.begin(), known.end(), one.str()) != known.end()) continue;
+    const auto meant = closest(one.str(), known);
+    desired.problems.push_back(
+        {Severity::Warning, source, kind, "", name, field,
+         std::string("there is no ") + what + " '" + one.str() + "'" +
+             (meant ? "; did you mean '" + *meant + "'?" : ": create it, or take the name out")});
+  }
+}
+
+void check_peers(Desired& desired) {
+  for (std::size_t i = 0; i < desired.peers.size(); ++i) {
+    const BgpPeer& peer = desired.peers[i];
+    for (std::size_t j = 0; j < i; ++j) {
+      const BgpPeer& other = desired.peers[j];
+      if (peer.address != other.address || peer.port != other.port) continue;
+      // Peers for different nodes may well name the same router.
+      const bool apart =
+          peer.node_selector && other.node_selector && *peer.node_selector != *other.node_selector;
+      if (apart) continue;
+      desired.problems.push_back(
+          {Severity::Error, peer.source, "BGPPeer", "", peer.name.str(), "spec.address",
+           "'" + to_string(peer.address) + "' is also the address of peer '" + other.name.str() +
+               "': remove one, or give each its own nodeSelector"});
+      break;
+    }
+  }
+}
+
+}  // namespace
+
+void validate(Desired& desired) {
+  check_pools(desired);
+  check_requests(desired);
+  check_peers(desired);
+  const auto pools = names_of(desired.pools), peers = names_of(desired.peers);
+  for (const L2Policy& policy : desired.l2_policies) {
+    check_names(desired, policy.source, "L2AnnouncementPolicy", policy.name, "spec.pools", "pool",
+                policy.pools, pools);
+  }
+  for (const BgpAdvertisement& ad : desired.advertisements) {
+    check_names(desired, ad.source, "BGPAdvertisement", ad.name, "spec.pools", "pool", ad.pools,
+                pools);
+    check_names(desired, ad.source, "BGPAdvertisement", ad.name, "spec.peers", "BGPPeer", ad.peers,
+                peers);
+  }
+}
+
+}  // namespace herald::config
