@@ -5,6 +5,7 @@
 #pragma once
 
 #include <algorithm>
+#include <initializer_list>
 #include <map>
 #include <set>
 #include <vector>
@@ -29,6 +30,9 @@ inline std::vector<IpAddress> sorted_vips(std::vector<IpAddress> vips) {
   std::sort(vips.begin(), vips.end());
   vips.erase(std::unique(vips.begin(), vips.end()), vips.end());
   return vips;
+}
+inline std::vector<IpAddress> sorted_vips(std::initializer_list<IpAddress> vips) {
+  return sorted_vips(std::vector<IpAddress>(vips));
 }
 inline std::vector<IpAddress> sorted_vips(const std::set<IpAddress>& vips) {
   return {vips.begin(), vips.end()};
