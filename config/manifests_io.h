@@ -38,7 +38,7 @@ class ManifestWatcher {
     int watch = -1;
     bool dirty = true;                         // to be scanned
     std::string trouble;                       // why it cannot be read just now
-    std::map<std::string, std::string> texts;  // file -> text handed on ("!" + reason: unreadable)
+    std::map<std::string, std::string> texts;  // file -> "=" + text or "!" + reason
   };
   explicit ManifestWatcher(int fd) : fd_(fd) {}
   void take_events();

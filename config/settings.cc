@@ -1,0 +1,290 @@
+#include "config/settings.h"
+
+#include <algorithm>
+#include <cctype>
+#include <functional>
+#include <utility>
+
+#include "base/text.h"
+#include "config/interface_match.h"
+#include "config/yaml_document.h"
+
+namespace herald::config {
+namespace {
+
+using Texts = std::vector<std::string>;
+using Fault = std::optional<std::string>;  // what is wrong with a value, and what to write instead
+
+struct Row {
+  SettingInfo info;
+  std::function<Fault(Settings&, const Texts&)> set;
+};
+
+auto text_into(std::string Settings::*member) {
+  return [member](Settings& s, const Texts& v) -> Fault {
+    if (v[0].empty()) return "is empty: give a value";
+    s.*member = v[0];
+    return std::nullopt;
+  };
+}
+auto duration_into(Duration Settings::*member, Duration min) {
+  return [member, min](Settings& s, const Texts& v) -> Fault {
+    const auto d = parse_duration(v[0]);
+    if (!d || *d < min || *d > 1h) {
+      return "is no duration from " + to_string(min) + " to 1h: write it like 2s or 500ms";
+    }
+    s.*member = *d;
+    return std::nullopt;
+  };
+}
+
+Fault set_labels(Settings& s, const Texts& values) {
+  s.node_labels.clear();
+  for (const std::string& v : values) {
+    for (const std::string& pair : split_list(v)) {
+      const auto equals = pair.find('=');
+      if (equals == 0 || equals == std::string::npos) return "is no label: write key=value";
+      s.node_labels[pair.substr(0, equals)] = pair.substr(equals + 1);
+    }
+  }
+  return std::nullopt;
+}
+
+Fault set_store(Settings& s, const Texts& v) {
+  const bool embedded = v[0].rfind("embedded:", 0) == 0 && v[0].size() > 9;
+  if (!embedded) {
+    return "is no store of this version: write embedded:/path/of/file.db";
+  }
+  s.store = v[0];
+  return std::nullopt;
+}
+
+Fault set_level(Settings& s, const Texts& v) {
+  const Texts levels = {"trace", "debug", "info", "warn", "error"};
+  if (std::find(levels.begin(), levels.end(), v[0]) == levels.end()) {
+    return "is none of " + join(levels, ", ");
+  }
+  s.log_level = v[0];
+  return std::nullopt;
+}
+
+Fault set_format(Settings& s, const Texts& v) {
+  if (v[0] != "text" && v[0] != "json") return "is neither text nor json";
+  s.log_format = v[0] == "json" ? LogFormat::Json : LogFormat::Text;
+  return std::nullopt;
+}
+
+Fault set_interfaces(Settings& s, const Texts& values) {
+  for (const std::string& v : values) {
+    if (const auto fault = check_pattern(v)) return fault;
+  }
+  s.interfaces = values;
+  return std::nullopt;
+}
+
+Fault set_router_id(Settings& s, const Texts& v) {
+  const auto id = IpAddress::parse(v[0]);
+  if (!id || id->is_v6() || id->is_unspecified()) {
+    return "is no router ID: write it like an IPv4 address, not 0.0.0.0";
+  }
+  s.bgp_router_id = *id;
+  return std::nullopt;
+}
+
+Fault set_local_port(Settings& s, const Texts& v) {
+  s.bgp_local_port.reset();
+  if (v[0] == "none") return std::nullopt;
+  const auto port = parse_number(v[0], 65535);
+  if (!port || *port == 0) return "is no port: write 1 to 65535, or none";
+  s.bgp_local_port = static_cast<std::uint16_t>(*port);
+  return std::nullopt;
+}
+
+Fault set_responder(Settings& s, const Texts& v) {
+  if (v[0] == "bpf") return "is not in this version: write auto or packet";
+  if (v[0] != "auto" && v[0] != "packet") return "is neither auto nor packet";
+  s.l2_responder = v[0] == "auto" ? L2Responder::Auto : L2Responder::Packet;
+  return std::nullopt;
+}
+
+Fault set_check(Settings& s, const Texts& v) {
+  if (v[0] != "true" && v[0] != "false") return "is neither true nor false";
+  s.check = v[0] == "true";
+  return std::nullopt;
+}
+
+const std::vector<Row>& rows() {
+  static const std::vector<Row> kRows = {
+      {{"config", "FILE", "/etc/herald/herald.yaml", "file with these settings"},
+       [](Settings&, const Texts&) -> Fault { return std::nullopt; }},
+      {{"node-name", "NAME", "", "name of this node (default: the host name)"},
+       text_into(&Settings::node_name)},
+      {{"node-labels", "K=V", "", "labels of this node, for node selectors", true}, set_labels},
+      {{"store", "URI", "embedded:/var/lib/herald/herald.db", "where the nodes agree"}, set_store},
+      {{"store-lease-duration", "DURATION", "2s", "how long a node may answer without renewing"},
+       duration_into(&Settings::store_lease_duration, 100ms)},
+      {{"store-revoke-after", "DURATION", "", "when others may take over (default: lease * 1.25)"},
+       duration_into(&Settings::store_revoke_after, 100ms)},
+      {{"store-timeout", "DURATION", "500ms", "how long one request to the store may take"},
+       duration_into(&Settings::store_timeout, 10ms)},
+      {{"manifests", "DIR", "", "directory of Kubernetes-style YAML, watched", true},
+       [](Settings& s, const Texts& v) -> Fault {
+         s.manifests = v;
+         return std::nullopt;
+       }},
+      {{"admin", "SOCKET", "/run/herald/admin.sock", "socket that heraldctl speaks to"},
+       text_into(&Settings::admin)},
+      {{"log-level", "LEVEL", "info", "trace, debug, info, warn or error"}, set_level},
+      {{"log-format", "FORMAT", "text", "text or json"}, set_format},
+      {{"interfaces", "REGEX", "", "links to announce on (default: all usable)", true},
+       set_interfaces},
+      {{"bgp-router-id", "IPV4", "", "BGP identifier (default: an address of this node)"},
+       set_router_id},
+      {{"bgp-local-port", "PORT", "none", "port to listen on for BGP; none: active only"},
+       set_local_port},
+      {{"l2-responder", "KIND", "auto", "auto or packet"}, set_responder},
+      {{"drain-timeout", "DURATION", "10s", "how long SIGTERM waits for the hand-over"},
+       duration_into(&Settings::drain_timeout, 0ms)},
+      {{"run-dir", "DIR", "/run/herald", "directory for run-time files"},
+       text_into(&Settings::run_dir)},
+      {{"check", "", "false", "report every problem of settings and manifests, then exit"},
+       set_check},
+  };
+  return kRows;
+}
+
+// The file's keys, flat: {"store": {"timeout": ..}} and "store.timeout" are "store-timeout".
+void flatten(const Value& map, const std::string& prefix,
+             std::vector<std::pair<std::string, const Value*>>& out) {
+  for (std::size_t i = 0; i < map.keys.size(); ++i) {
+    std::string name = prefix + map.keys[i];
+    std::replace(name.begin(), name.end(), '.', '-');
+    if (map.items[i].type == Value::Type::Map && name != "node-labels") {
+      flatten(map.items[i], name + "-", out);
+    } else if (map.items[i].type != Value::Type::Null) {
+      out.emplace_back(std::move(name), &map.items[i]);
+    }
+  }
+}
+
+class Reader {
+ public:
+  explicit Reader(const SettingsInput& input) : input_(input) {}
+
+  Result<Settings, Texts> read() {
+    settings_.node_name = input_.host_name;
+    read_file();
+    for (const auto& [key, value] : input_.environment) {
+      if (key.rfind("HERALD_", 0) != 0) continue;
+      const auto row = std::find_if(rows().begin(), rows().end(), [&, &k = key](const Row& r) {
+        return environment_name(r.info.name) == k;
+      });
+      // Unknown ones are no error: HERALD_SERVICE_HOST and the like are set by Kubernetes.
+      if (row == rows().end()) continue;
+      set(*row, row->info.repeatable ? split_list(value) : Texts{value}, "environment " + key);
+    }
+    for (const auto& [name, values] : input_.flags) set(name, values, "--" + name);
+    if (!given_revoke_) {
+      settings_.store_revoke_after = settings_.store_lease_duration * 5 / 4;
+    } else if (settings_.store_revoke_after <= settings_.store_lease_duration) {
+      faults_.push_back("store-revoke-after: '" + to_string(settings_.store_revoke_after) +
+                        "' is not longer than store-lease-duration " +
+                        to_string(settings_.store_lease_duration) + ": 1.25 times it is usual");
+    }
+    if (settings_.node_name.empty()) {
+      faults_.push_back("node-name: is missing, and the host has no name: give --node-name");
+    }
+    if (!faults_.empty()) return error(std::move(faults_));
+    return std::move(settings_);
+  }
+
+ private:
+  void set(const std::string& name, const Texts& values, const std::string& place) {
+    const auto row = std::find_if(rows().begin(), rows().end(),
+                                  [&](const Row& r) { return r.info.name == name; });
+    if (row != rows().end()) {
+      set(*row, values, place);
+      return;
+    }
+    Texts known;
+    for (const Row& r : rows()) known.push_back(r.info.name);
+    const auto meant = closest(name, known);
+    faults_.push_back(place + ": there is no setting '" + name + "'" +
+                      (meant ? "; did you mean '" + *meant + "'?" : ": see heraldd --help"));
+  }
+
+  void set(const Row& row, Texts values, const std::string& place) {
+    if (values.empty() && row.info.placeholder.empty()) values = {"true"};
+    if (values.empty() && !row.info.repeatable) return;
+    if (!row.info.repeatable) values = {values.back()};
+    const auto fault = row.set(settings_, values);
+    if (fault) {
+      faults_.push_back(place + ": " + row.info.name + ": '" + join(values, ",") + "' " + *fault);
+    }
+    given_revoke_ = given_revoke_ || row.info.name == "store-revoke-after";
+  }
+
+  void read_file() {
+    const YamlFile file = parse_yaml(input_.file_text);
+    for (const auto& fault : file.errors) {
+      faults_.push_back(input_.file_name + ":" + std::to_string(fault.line) +
+                        ": cannot be parsed: " + fault.message);
+    }
+    for (const Value& document : file.documents) {
+      if (document.type != Value::Type::Map) {
+        faults_.push_back(input_.file_name + ":" + std::to_string(document.line) +
+                          ": must be settings, one 'name: value' a line");
+        continue;
+      }
+      std::vector<std::pair<std::string, const Value*>> flat;
+      flatten(document, "", flat);
+      for (const auto& [name, value] : flat) {
+        set(name, texts_of(*value), input_.file_name + ":" + std::to_string(value->line));
+      }
+    }
+  }
+
+  static Texts texts_of(const Value& value) {
+    Texts out;
+    if (value.type == Value::Type::List) {
+      for (const Value& item : value.items) out.push_back(item.text);
+    } else if (value.type == Value::Type::Map) {
+      for (std::size_t i = 0; i < value.keys.size(); ++i) {
+        out.push_back(value.keys[i] + "=" + value.items[i].text);
+      }
+    } else {
+      out.push_back(value.text);
+    }
+    return out;
+  }
+
+  const SettingsInput& input_;
+  Settings settings_;
+  Texts faults_;
+  bool given_revoke_ = false;
+};
+
+}  // namespace
+
+const std::vector<SettingInfo>& settings_table() {
+  static const std::vector<SettingInfo> kTable = [] {
+    std::vector<SettingInfo> out;
+    for (const Row& row : rows()) out.push_back(row.info);
+    return out;
+  }();
+  return kTable;
+}
+
+std::string environment_name(std::string_view setting) {
+  std::string out = "HERALD_";
+  for (const char c : setting) {
+    out += c == '-' ? '_' : static_cast<char>(std::toupper(static_cast<unsigned char>(c)));
+  }
+  return out;
+}
+
+Result<Settings, std::vector<std::string>> read_settings(const SettingsInput& input) {
+  return Reader(input).read();
+}
+
+}  // namespace herald::config
