@@ -144,7 +144,13 @@ void parse_chunk(std::string_view chunk, int first_line, std::size_t& nodes, Yam
   try {
     std::istringstream in{std::string(chunk)};
     YAML::Parser parser(in);
+    // On some malformed text the parser yields empty documents without end and without progress.
+    const std::size_t limit = nodes + 2 * chunk.size() + 16;
     while (true) {
+      if (++nodes > limit) {
+        out.errors.push_back({first_line, "this is no YAML"});
+        return;
+      }
       Builder builder(first_line, nodes);
       if (!parser.HandleNextDocument(builder)) return;
       Value document = builder.take();
