@@ -1,0 +1,266 @@
+#include "cli/print.h"
+
+#include <fmt/core.h>
+
+#include <algorithm>
+#include <optional>
+#include <vector>
+
+#include <boost/json.hpp>
+
+#include "base/text.h"
+#include "base/time.h"
+#include "cli/document.h"
+#include "cli/table.h"
+
+namespace herald::cli {
+namespace {
+
+namespace json = boost::json;
+
+// Any value in one cell; empty for what is not there.
+std::string cell(const json::value* value) {
+  if (value == nullptr || value->is_null()) return "";
+  if (const json::string* s = value->if_string()) return std::string(*s);
+  if (const bool* b = value->if_bool()) return *b ? "yes" : "no";
+  if (const json::array* array = value->if_array()) {
+    std::vector<std::string> parts;
+    for (const json::value& element : *array) parts.push_back(cell(&element));
+    return join(parts, ",");
+  }
+  return json::serialize(*value);
+}
+
+std::string field(const json::object& object, std::string_view key) {
+  return cell(object.if_contains(key));
+}
+
+std::string milliseconds(const json::object& object, std::string_view key) {
+  const std::string text = field(object, key);
+  return text.empty() ? text : text + "ms";
+}
+
+std::string seconds(const json::object& object, std::string_view key) {
+  const json::value* value = object.if_contains(key);
+  // More than ten years is no uptime, and would overflow nanoseconds soon after.
+  if (value == nullptr || !value->is_int64() || value->get_int64() < 0 ||
+      value->get_int64() > 10L * 365 * 86400) {
+    return field(object, key);
+  }
+  return to_string(Duration(std::chrono::seconds(value->get_int64())));
+}
+
+// "l2 n1/eth0; bgp n1>tor-1"
+std::string announcements(const json::object& object, std::string_view key) {
+  const json::value* value = object.if_contains(key);
+  if (value == nullptr || !value->is_array()) return cell(value);
+  std::vector<std::string> parts;
+  for (const json::value& element : value->get_array()) {
+    const json::object* a = element.if_object();
+    if (a == nullptr) continue;
+    std::string part;
+    if (field(*a, "via") == "bgp") {
+      part = fmt::format("bgp {}>{}", field(*a, "node"), field(*a, "peer"));
+    } else {
+      const std::string links = field(*a, "interfaces");
+      part = fmt::format("{} {}{}{}", field(*a, "via"), field(*a, "nodes"),
+                         links.empty() ? "" : "/", links);
+    }
+    if (std::find(parts.begin(), parts.end(), part) == parts.end()) parts.push_back(part);
+  }
+  return join(parts, "; ");
+}
+
+struct Column {
+  const char* header;
+  const char* key;
+  bool wide = false;  // with -o wide alone
+  std::string (*text)(const json::object&, std::string_view) = &field;
+};
+
+struct Listing {
+  const char* what;
+  std::vector<Column> columns;
+};
+
+const std::vector<Listing>& listings() {
+  static const std::vector<Listing> kListings = {
+      {"services",
+       {{"NAMESPACE", "namespace"},
+        {"NAME", "name"},
+        {"IPS", "ips"},
+        {"POOL", "pool"},
+        {"REASON", "reason"},
+        {"ANNOUNCED", "announcements", false, &announcements},
+        {"MESSAGE", "message", true}}},
+      {"ips",
+       {{"IP", "ip"},
+        {"SERVICES", "services"},
+        {"POOL", "pool"},
+        {"OWNER", "owner"},
+        {"REASON", "reason"},
+        {"EPOCH", "epoch", true},
+        {"INTERFACES", "interfaces", true}}},
+      {"nodes",
+       {{"NAME", "name"},
+        {"STATE", "state"},
+        {"LEADER", "leader"},
+        {"IPS", "ips"},
+        {"LEASE", "lease_remaining_ms", false, &milliseconds},
+        {"INTERFACES", "interfaces"},
+        {"INCARNATION", "incarnation", true},
+        {"REVISION", "revision", true}}},
+      {"pools",
+       {{"NAME", "name"},
+        {"TOTAL", "total"},
+        {"USED", "used"},
+        {"AVAILABLE", "available"},
+        {"DISABLED", "disabled"},
+        {"CONFLICTING", "conflicting"},
+        {"TOTAL_V4", "total_v4", true},
+        {"USED_V4", "used_v4", true},
+        {"AVAILABLE_V4", "available_v4", true},
+        {"TOTAL_V6", "total_v6", true},
+        {"USED_V6", "used_v6", true},
+        {"AVAILABLE_V6", "available_v6", true},
+        {"REASON", "reason"}}},
+      {"peers",
+       {{"NAME", "name"},
+        {"ADDRESS", "address"},
+        {"ASN", "asn"},
+        {"STATE", "state"},
+        {"UPTIME", "uptime_s", false, &seconds},
+        {"PREFIXES", "prefixes"},
+        {"LAST_ERROR", "last_error"}}},
+  };
+  return kListings;
+}
+
+std::string table_of(const Listing& listing, const json::array& objects, bool wide) {
+  Row header;
+  std::vector<Row> rows(objects.size());
+  for (const Column& column : listing.columns) {
+    if (column.wide && !wide) continue;
+    header.push_back(column.header);
+    for (std::size_t i = 0; i < objects.size(); ++i) {
+      const json::object* object = objects[i].if_object();
+      rows[i].push_back(object == nullptr ? "" : column.text(*object, column.key));
+    }
+  }
+  return render_table(header, rows);
+}
+
+// "healthy: yes  uri: ..." of an object; any other value as a cell.
+std::string flat(const json::value& value) {
+  const json::object* object = value.if_object();
+  if (object == nullptr) return printable(cell(&value));
+  std::vector<std::string> parts;
+  for (const auto& [key, member] : *object) {
+    const std::string text = cell(&member);
+    if (!text.empty()) parts.push_back(fmt::format("{} {}", std::string_view(key), text));
+  }
+  return printable(join(parts, ", "));
+}
+
+// One line a member of the object; lists of objects and warnings get a block of their own.
+std::string status_text(const json::object& data) {
+  std::string out, blocks;
+  std::size_t width = 0;
+  for (const auto& [key, value] : data) width = std::max(width, key.size());
+  for (const auto& [key, value] : data) {
+    const json::array* array = value.if_array();
+    if (array != nullptr && !array->empty()) {
+      blocks += fmt::format("{}:\n", std::string_view(key));
+      for (const json::value& element : *array) blocks += fmt::format("  {}\n", flat(element));
+    } else {
+      const std::string text = flat(value);
+      out += fmt::format("{:<{}}  {}\n", fmt::format("{}:", std::string_view(key)), width + 1,
+                         text.empty() ? "-" : text);
+    }
+  }
+  return out + blocks;
+}
+
+std::string explain_text(const json::object& data) {
+  std::string out =
+      fmt::format("{}: {}\n", printable(field(data, "object")), printable(field(data, "verdict")));
+  if (const json::value* chain = data.if_contains("chain"); chain && chain->is_array()) {
+    std::size_t n = 0;
+    for (const json::value& fact : chain->get_array()) {
+      out += fmt::format("{:>3}. {}\n", ++n, flat(fact));
+    }
+  }
+  const std::string remedy = printable(field(data, "remedy"));
+  if (!remedy.empty()) out += fmt::format("what to do: {}\n", remedy);
+  return out;
+}
+
+Answer nonsense(const std::string& why) {
+  return {kExitUnreachable, "",
+          fmt::format("the daemon's reply cannot be understood ({}): are heraldctl and heraldd of "
+                      "the same version?\n",
+                      why)};
+}
+
+}  // namespace
+
+std::string to_line(const Request& request) {
+  json::object out{{"command", request.command}};
+  if (!request.what.empty()) {
+    out["what"] = request.what;
+    out["name"] = request.name;
+  }
+  return json::serialize(out) + "\n";
+}
+
+Answer answer(const Request& request, Format format, std::string_view reply) {
+  boost::system::error_code failure;
+  const json::value parsed = json::parse({reply.data(), reply.size()}, failure);
+  if (failure) return nonsense(failure.message());
+  const json::object* envelope = parsed.if_object();
+  const json::value* ok = envelope ? envelope->if_contains("ok") : nullptr;
+  if (ok == nullptr || !ok->is_bool()) return nonsense("no \"ok\" in it");
+  if (!ok->get_bool()) {
+    const std::string text = field(*envelope, "error");
+    return {kExitNo, "", printable(text.empty() ? "refused without a reason" : text) + "\n"};
+  }
+  const json::value* data = envelope->if_contains("data");
+  if (data == nullptr || !data->is_object()) return nonsense("no \"data\" in it");
+
+  Answer out;
+  const json::object& object = data->get_object();
+  const json::value* list = request.command == "get" ? object.if_contains(request.what) : nullptr;
+  if (request.command == "get") {
+    if (list == nullptr || !list->is_array()) {
+      return nonsense(fmt::format("no list \"{}\" in it", request.what));
+    }
+    if (list->get_array().empty()) {
+      if (!request.name.empty()) {
+        return {kExitNo, "",
+                printable(fmt::format("no {} named {}", request.what, request.name)) + "\n"};
+      }
+      if (format == Format::Table || format == Format::Wide) {
+        out.err = fmt::format("no {}\n", request.what);
+        return out;
+      }
+    }
+  }
+  if (format == Format::Json) {
+    out.out = to_pretty_json(*data);
+  } else if (format == Format::Yaml) {
+    out.out = to_yaml(*data);
+  } else if (request.command == "explain") {
+    out.out = explain_text(object);
+  } else if (list == nullptr) {
+    out.out = status_text(object);
+  } else {
+    for (const Listing& listing : listings()) {
+      if (request.what == listing.what) {
+        out.out = table_of(listing, list->get_array(), format == Format::Wide);
+      }
+    }
+  }
+  return out;
+}
+
+}  // namespace herald::cli
