@@ -10,11 +10,19 @@
 #include "cli/request.h"
 #include "cli/request_io.h"
 
+namespace {
+
+const std::map<std::string, herald::cli::Format> kFormats = {{"table", herald::cli::Format::Table},
+                                                             {"wide", herald::cli::Format::Wide},
+                                                             {"json", herald::cli::Format::Json},
+                                                             {"yaml", herald::cli::Format::Yaml}};
+
+}  // namespace
+
 int main(int argc, char** argv) {
   using namespace herald::cli;
 
   Request request;
-  Format format = Format::Table;
   std::string socket = "/run/herald/admin.sock";
 
   CLI::App app("Asks the Herald daemon of this node what it knows and why.", "heraldctl");
@@ -24,15 +32,10 @@ int main(int argc, char** argv) {
   app.add_option("--admin", socket, "the daemon's admin socket")
       ->envname("HERALD_ADMIN")
       ->capture_default_str();
-  const std::map<std::string, Format> formats = {{"table", Format::Table},
-                                                 {"wide", Format::Wide},
-                                                 {"json", Format::Json},
-                                                 {"yaml", Format::Yaml}};
-  app.add_option("-o,--output", format, "table, wide, json or yaml (default: table)")
-      ->transform(CLI::Transformer(formats).description(""))
-      ->check(
-          CLI::IsMember({Format::Table, Format::Wide, Format::Json, Format::Yaml}).description(""))
-      ->option_text("FORMAT");
+  std::string format_name = "table";
+  app.add_option("-o,--output", format_name, "table, wide, json or yaml")
+      ->check(CLI::IsMember({"table", "wide", "json", "yaml"}).description(""))
+      ->capture_default_str();
   app.footer(
       "Exit codes: 0 ok, 1 the answer is no (not found, refused), 2 usage, 3 daemon not "
       "reachable.");
@@ -68,7 +71,7 @@ int main(int argc, char** argv) {
     std::fprintf(stderr, "heraldctl: %s\n", reply.error().c_str());
     return kExitUnreachable;
   }
-  const Answer said = answer(request, format, *reply);
+  const Answer said = answer(request, kFormats.at(format_name), *reply);
   std::fwrite(said.out.data(), 1, said.out.size(), stdout);
   if (!said.err.empty()) std::fprintf(stderr, "heraldctl: %s", said.err.c_str());
   if (std::fflush(stdout) != 0) return kExitNo;  // a full disk, a closed pipe

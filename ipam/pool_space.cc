@@ -31,8 +31,7 @@ PoolSpace::PoolSpace(const Pool& pool)
     : ranges_(pool.ranges), avoid_buggy_ipv4_(pool.avoid_buggy_ipv4) {
   for (const IpRange& range : pool.ranges) inside_.insert(range);
   for (const IpRange& range : pool.avoided) avoided_.insert(range);
-  for (const auto& [first, last] : inside_.intervals()) {
-    const IpRange range{first, last};
+  for (const IpRange& range : inside_.intervals()) {
     Count& c = count(range.family());
     c.total = add(c.total, range.size() - avoided_in(range));
   }
@@ -90,10 +89,7 @@ std::optional<IpAddress> PoolSpace::lowest_free(IpFamily family) {
 }
 
 std::optional<IpAddress> PoolSpace::end_of_avoided(const IpAddress& address) const {
-  const auto after = avoided_.intervals().upper_bound(address);
-  if (after != avoided_.intervals().begin() && address <= std::prev(after)->second) {
-    return std::prev(after)->second;
-  }
+  if (const auto around = avoided_.find(address)) return around->last;
   if (avoid_buggy_ipv4_ && is_buggy(address)) return address;
   return std::nullopt;
 }
@@ -101,8 +97,8 @@ std::optional<IpAddress> PoolSpace::end_of_avoided(const IpAddress& address) con
 // Counted without walking the range: both ways to avoid may name the same address.
 Uint128 PoolSpace::avoided_in(const IpRange& range) const {
   Uint128 avoided = avoid_buggy_ipv4_ ? buggy_in(range) : 0;
-  for (const auto& [first, last] : avoided_.intervals()) {
-    const IpRange both{std::max(first, range.first), std::min(last, range.last)};
+  for (const IpRange& a : avoided_.intervals()) {
+    const IpRange both{std::max(a.first, range.first), std::min(a.last, range.last)};
     if (both.last < both.first) continue;
     avoided += both.size() - (avoid_buggy_ipv4_ ? buggy_in(both) : 0);
   }
