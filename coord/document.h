@@ -1,0 +1,117 @@
+// coord/document.h: what the nodes share through the store, as plain values.
+//
+// Every document carries `rev`, a counter: each write sets rev+1, and a write succeeds only on the
+// rev that was read (compare-and-swap). Documents are never deleted.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "base/names.h"
+#include "model/labels.h"
+#include "net/ip.h"
+
+namespace herald::coord {
+
+using Revision = Number<struct RevisionTag, std::uint64_t>;        // 0: the document does not exist
+using Incarnation = Number<struct IncarnationTag, std::uint64_t>;  // one life of a node's daemon
+using Epoch = Number<struct EpochTag, std::uint64_t>;              // of an IP's ownership
+
+// A usable link of a member, for placement: who can speak for which IP.
+struct MemberLink {
+  std::string name;
+  std::vector<IpPrefix> subnets;
+  bool operator==(const MemberLink&) const = default;
+};
+
+// What a member tells about itself. Information only: safety never rests on it.
+struct MemberInfo {
+  std::string machine_id;  // /etc/machine-id: is the old process under this name on this machine?
+  std::string version;
+  Labels labels;
+  std::vector<MemberLink> links;  // selected, up and with carrier; sorted by name
+  bool draining = false;          // wants to own nothing
+  bool operator==(const MemberInfo&) const = default;
+};
+
+// A peer that acknowledges heartbeats. Without guards, a member leases from the store.
+struct GuardRef {
+  NodeName node;
+  Incarnation inc;
+  bool operator==(const GuardRef&) const = default;
+};
+
+// member/<node>
+struct MemberDocument {
+  NodeName node;
+  Revision rev;
+  Incarnation inc;
+  std::uint64_t nonce = 0;  // new for each write: tells my own write after a lost reply
+  bool revoked = false;
+  std::vector<GuardRef> guards;
+  MemberInfo info;
+  bool operator==(const MemberDocument&) const = default;
+};
+
+// Who may speak for one VIP, and for which services it is held.
+struct TableEntry {
+  // What the leader would like the owner to do. Advice: only the owner gives up (rule T4).
+  enum class Wish : std::uint8_t { Keep, Release };
+
+  std::vector<ObjectName> services;  // sorted
+  std::optional<NodeName> owner;
+  Incarnation inc;  // of the owner
+  Epoch epoch;      // rises with every change of owner
+  Wish wish = Wish::Keep;
+  bool operator==(const TableEntry&) const = default;
+};
+
+inline constexpr unsigned kShards = 16;
+
+// table/<shard>
+struct TableDocument {
+  unsigned shard = 0;
+  Revision rev;
+  Epoch highest;  // ever given in this shard: an IP that returns gets a higher one than it had
+  std::map<IpAddress, TableEntry> entries;
+  bool operator==(const TableDocument&) const = default;
+};
+
+// leader: who allocates, places and writes status. For order and quiet, never for safety.
+struct LeaderDocument {
+  Revision rev;
+  NodeName holder;
+  Incarnation inc;
+  std::uint64_t nonce = 0;
+  bool operator==(const LeaderDocument&) const = default;
+};
+
+// status/<namespace>/<name>: what the leader has to say about a service.
+struct StatusDocument {
+  ObjectName service;
+  Revision rev;
+  std::vector<IpAddress> ips;
+  std::vector<PoolName> pools;  // of each IP; empty name: in no pool any more
+  std::string reason;           // "Allocated", or why not
+  std::string message;
+  bool operator==(const StatusDocument&) const = default;
+};
+
+using Document = std::variant<MemberDocument, TableDocument, LeaderDocument, StatusDocument>;
+using DocumentKey = Name<struct DocumentKeyTag>;  // "member/n1"
+
+DocumentKey member_key(const NodeName& node);
+DocumentKey table_key(unsigned shard);
+DocumentKey leader_key();
+DocumentKey status_key(const ObjectName& service);
+DocumentKey key_of(const Document& document);
+Revision revision_of(const Document& document);
+
+// The shard of a VIP: a fixed hash (FNV-1a of its 16 octets), the same in every build.
+unsigned shard_of(const IpAddress& vip);
+
+}  // namespace herald::coord

@@ -1,0 +1,278 @@
+#include "coord/table.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "coord/peers.h"
+
+namespace herald::coord {
+namespace {
+
+constexpr Duration kRankStep = 60ms;  // T3
+constexpr Duration kRetry = 60ms;
+
+// One pass over one shard: what it should be, as far as this editor may say.
+class ShardEdit {
+ public:
+  ShardEdit(const TableDocument& view, const TablePlan& plan, const Editor& editor,
+            const Peers& peers, std::map<NodeName, std::size_t>& counts)
+      : next_(view), plan_(plan), editor_(editor), peers_(peers), counts_(counts) {
+    epoch_ = view.highest.next();
+  }
+
+  // `orphans_due`: it is this node's turn to rewrite what members that are gone have left.
+  void run(bool orphans_due, const std::map<IpAddress, Epoch>& floors) {
+    for (auto it = next_.entries.begin(); it != next_.entries.end();) {
+      const bool keep = visit(it->first, it->second, orphans_due, floors);
+      it = keep ? std::next(it) : next_.entries.erase(it);
+    }
+    if (editor_.leads && editor_.plan_known) add_missing();
+  }
+
+  // True if an orphan was left for another node, or for later.
+  bool orphans_left() const { return orphans_left_; }
+  const std::vector<std::pair<IpAddress, Epoch>>& given_up() const { return given_up_; }
+  bool changed() const { return changed_; }
+  TableDocument result() const {
+    TableDocument out = next_;
+    out.rev = out.rev.next();
+    if (reowned_) out.highest = epoch_;
+    return out;
+  }
+
+ private:
+  static const VipPlan* lookup(const TablePlan& plan, const IpAddress& vip) {
+    const auto it = plan.find(vip);
+    return it == plan.end() ? nullptr : &it->second;
+  }
+
+  // False: the entry is to be removed.
+  bool visit(const IpAddress& vip, TableEntry& entry, bool orphans_due,
+             const std::map<IpAddress, Epoch>& floors) {
+    const VipPlan* planned = lookup(plan_, vip);
+    const bool wanted = planned != nullptr && !planned->services.empty();
+    const bool unwanted = editor_.plan_known && !wanted && editor_.may_release;
+    if (editor_.leads && wanted && entry.services != planned->services) {
+      entry.services = planned->services;
+      changed_ = true;
+    }
+    if (!entry.owner) {
+      if (!editor_.leads || !editor_.plan_known) return true;
+      if (unwanted) {
+        changed_ = true;
+        return false;
+      }
+      if (wanted) assign(vip, entry, choose(vip, *planned));
+      return true;
+    }
+    if (*entry.owner == editor_.self && entry.inc == editor_.inc) {
+      visit_own(vip, entry, planned, floors);
+    } else if (peers_.gone(*entry.owner, entry.inc)) {
+      visit_orphan(vip, entry, planned, orphans_due);
+    }
+    if (editor_.leads && editor_.plan_known && entry.owner) mark_wish(entry, unwanted);
+    return true;
+  }
+
+  // T4: this node is the owner; it alone may pass the VIP on while it lives.
+  void visit_own(const IpAddress& vip, TableEntry& entry, const VipPlan* planned,
+                 const std::map<IpAddress, Epoch>& floors) {
+    const auto floor = floors.find(vip);
+    const bool silent = floor != floors.end() && floor->second >= entry.epoch;
+    const bool release = entry.wish == TableEntry::Wish::Release;
+    const bool ineligible = editor_.plan_known && planned != nullptr &&
+                            !planned->candidates.empty() && !is_candidate(*planned, editor_.self);
+    if (!silent && !release && !ineligible && !editor_.leaving) return;
+    given_up_.emplace_back(vip, entry.epoch);
+    std::optional<NodeName> next;
+    if (!release && planned != nullptr) next = choose(vip, *planned);
+    assign(vip, entry, next);
+  }
+
+  // T3. The same node in a new life keeps what it had; otherwise somebody else gets it.
+  void visit_orphan(const IpAddress& vip, TableEntry& entry, const VipPlan* planned,
+                    bool orphans_due) {
+    if (!editor_.plan_known) {
+      orphans_left_ = true;  // who is eligible is not known yet
+      return;
+    }
+    const bool at_once =
+        peers_.revoked_by_me(*entry.owner, entry.inc) || *entry.owner == editor_.self;
+    if (!at_once && !orphans_due) {
+      orphans_left_ = true;
+      return;
+    }
+    std::optional<NodeName> next;
+    if (planned != nullptr && !editor_.leaving) {
+      next = is_candidate(*planned, *entry.owner) ? entry.owner : choose(vip, *planned);
+    } else if (planned != nullptr) {
+      next = choose(vip, *planned);
+    }
+    assign(vip, entry, next);
+  }
+
+  void mark_wish(TableEntry& entry, bool unwanted) {
+    const auto wish = unwanted ? TableEntry::Wish::Release : TableEntry::Wish::Keep;
+    if (entry.wish == wish) return;
+    if (wish == TableEntry::Wish::Keep && !editor_.may_release) return;
+    entry.wish = wish;
+    changed_ = true;
+  }
+
+  void add_missing() {
+    for (const auto& [vip, planned] : plan_) {
+      if (shard_of(vip) != next_.shard || planned.services.empty()) continue;
+      if (next_.entries.contains(vip)) continue;
+      TableEntry entry;
+      entry.services = planned.services;
+      next_.entries[vip] = entry;
+      changed_ = true;
+      assign(vip, next_.entries[vip], choose(vip, planned));
+    }
+  }
+
+  static bool is_candidate(const VipPlan& planned, const NodeName& node) {
+    return std::any_of(planned.candidates.begin(), planned.candidates.end(),
+                       [&](const Candidate& c) { return c.node == node; });
+  }
+
+  std::optional<NodeName> choose(const IpAddress& vip, const VipPlan& planned) const {
+    if (!editor_.leaving) return choose_owner(vip, planned.candidates, counts_);
+    auto others = planned.candidates;
+    std::erase_if(others, [&](const Candidate& c) { return c.node == editor_.self; });
+    return choose_owner(vip, others, counts_);
+  }
+
+  void assign(const IpAddress&, TableEntry& entry, const std::optional<NodeName>& owner) {
+    if (!owner && !entry.owner) return;
+    if (entry.owner && counts_[*entry.owner] > 0) --counts_[*entry.owner];
+    entry.owner = owner;
+    entry.inc = Incarnation{};
+    if (owner) {
+      ++counts_[*owner];
+      // A candidate is a member, so its document is known.
+      entry.inc = *owner == editor_.self ? editor_.inc : peers_.find(*owner)->inc;
+    }
+    entry.wish = TableEntry::Wish::Keep;
+    entry.epoch = epoch_;  // T2, and above whatever this VIP had in an earlier life of the entry
+    reowned_ = changed_ = true;
+  }
+
+  TableDocument next_;
+  const TablePlan& plan_;
+  const Editor& editor_;
+  const Peers& peers_;
+  std::map<NodeName, std::size_t>& counts_;
+  Epoch epoch_;
+  bool changed_ = false, reowned_ = false, orphans_left_ = false;
+  std::vector<std::pair<IpAddress, Epoch>> given_up_;
+};
+
+}  // namespace
+
+std::array<TableDocument, kShards> Table::initial() {
+  std::array<TableDocument, kShards> out;
+  for (unsigned s = 0; s < kShards; ++s) out[s].shard = s;
+  return out;
+}
+
+bool Table::on_seen(const TableDocument& document, Instant) {
+  if (document.shard >= kShards || document.rev <= shards_[document.shard].rev) return false;
+  shards_[document.shard] = document;
+  return true;
+}
+
+const TableEntry* Table::find(const IpAddress& vip) const {
+  const auto& entries = shards_[shard_of(vip)].entries;
+  const auto it = entries.find(vip);
+  return it == entries.end() ? nullptr : &it->second;
+}
+
+std::size_t Table::size() const {
+  std::size_t n = 0;
+  for (const auto& s : shards_) n += s.entries.size();
+  return n;
+}
+
+bool Table::given_up(const IpAddress& vip, Epoch epoch) const {
+  const auto it = floors_.find(vip);
+  return it != floors_.end() && it->second >= epoch;
+}
+
+bool Table::owns(const NodeName& self, Incarnation inc, const IpAddress& vip) const {
+  const TableEntry* entry = find(vip);
+  return entry != nullptr && entry->owner == self && entry->inc == inc &&
+         !given_up(vip, entry->epoch);
+}
+
+std::vector<IpAddress> Table::owned(const NodeName& self, Incarnation inc) const {
+  std::vector<IpAddress> out;
+  for (const auto& s : shards_) {
+    for (const auto& [vip, entry] : s.entries) {
+      if (entry.owner == self && entry.inc == inc && !given_up(vip, entry.epoch)) {
+        out.push_back(vip);
+      }
+    }
+  }
+  std::sort(out.begin(), out.end());
+  return out;
+}
+
+std::map<NodeName, std::size_t> Table::counts() const {
+  std::map<NodeName, std::size_t> out;
+  for (const auto& s : shards_) {
+    for (const auto& [vip, entry] : s.entries) {
+      if (entry.owner) ++out[*entry.owner];
+    }
+  }
+  return out;
+}
+
+void Table::edit(const TablePlan& plan, const Editor& editor, const Peers& peers, Instant now) {
+  orphans_due_.reset();
+  if (!listed_) return;
+  auto counts = this->counts();
+  const Duration turn = kRankStep * peers.rank(now);
+  for (unsigned s = 0; s < kShards; ++s) {
+    if (busy_[s]) continue;
+    if (retry_at_[s] && now < *retry_at_[s]) {
+      orphans_due_ = earliest(orphans_due_, retry_at_[s]);
+      continue;
+    }
+    retry_at_[s].reset();
+    const bool due = orphans_since_[s] && now >= *orphans_since_[s] + turn;
+    ShardEdit pass(shards_[s], plan, editor, peers, counts);
+    pass.run(due, floors_);
+    if (!pass.orphans_left()) {
+      orphans_since_[s].reset();
+    } else {
+      if (!orphans_since_[s]) orphans_since_[s] = now;
+      // Without a plan nothing can be done about them, so there is nothing to wake up for.
+      if (editor.plan_known) orphans_due_ = earliest(orphans_due_, *orphans_since_[s] + turn);
+    }
+    if (!pass.changed()) continue;
+    for (const auto& [vip, epoch] : pass.given_up()) {
+      Epoch& floor = floors_[vip];
+      floor = std::max(floor, epoch);
+    }
+    busy_[s] = true;
+    requests_.push_back(CasDocument{shards_[s].rev, pass.result()});
+  }
+}
+
+void Table::on_cas(const TableDocument& document, CasOutcome outcome, Instant now) {
+  busy_[document.shard] = false;
+  if (outcome == CasOutcome::Won) {
+    on_seen(document, now);
+    return;
+  }
+  // Somebody else was there first, or the reply was lost: look, then decide anew.
+  retry_at_[document.shard] = now + kRetry;
+  requests_.push_back(ReadDocument{table_key(document.shard)});
+}
+
+std::vector<StoreRequest> Table::take_requests() {
+  return std::exchange(requests_, {});
+}
+
+}  // namespace herald::coord

@@ -1,0 +1,83 @@
+// coord/table.h: this process's view of the IP table, and what it has given up for good.
+//
+// The right to answer for a VIP (A1) is: the newest table rev ever seen names (me, my incarnation,
+// epoch), and that epoch is above the floor that was set when I last gave the VIP up. The floor is
+// set *before* the write that passes the VIP on (T4), so a late or lost reply cannot make two
+// owners.
+#pragma once
+
+#include <array>
+#include <map>
+#include <optional>
+#include <vector>
+
+#include "base/time.h"
+#include "coord/document.h"
+#include "coord/placement.h"
+#include "coord/store.h"
+
+namespace herald::coord {
+
+class Peers;
+
+// What should become of a VIP, as decided from manifests and members.
+struct VipPlan {
+  std::vector<ObjectName> services;   // sorted; empty: no service wants it
+  std::vector<Candidate> candidates;  // who may own it: eligible, unrevoked, heard
+};
+using TablePlan = std::map<IpAddress, VipPlan>;
+
+// Who is looking at the table, and what it may do there.
+struct Editor {
+  NodeName self;
+  Incarnation inc;
+  bool leads = false;        // may add, place, mark and remove
+  bool leaving = false;      // gives everything up
+  bool plan_known = false;   // manifests were read; else only what is already held is served
+  bool may_release = false;  // the manifests are complete: what they lack is not wanted
+};
+
+class Table {
+ public:
+  // A2: older revs are dropped. True if the view changed.
+  bool on_seen(const TableDocument& document, Instant now);
+  void on_listed() { listed_ = true; }
+  void on_cas(const TableDocument& document, CasOutcome outcome, Instant now);
+
+  bool listed() const { return listed_; }
+  const TableDocument& shard(unsigned s) const { return shards_.at(s); }
+  const TableEntry* find(const IpAddress& vip) const;
+  std::size_t size() const;
+
+  // A1's second half.
+  bool owns(const NodeName& self, Incarnation inc, const IpAddress& vip) const;
+  // Every VIP for which that holds, sorted.
+  std::vector<IpAddress> owned(const NodeName& self, Incarnation inc) const;
+  // IPs per owner, for placement.
+  std::map<NodeName, std::size_t> counts() const;
+
+  // Writes what should change: own entries that are wished away or that this node is no longer to
+  // own (T4), orphans (T3), and what a leader adds. Sets the floors of what it gives up. At most
+  // one write per shard is under way.
+  void edit(const TablePlan& plan, const Editor& editor, const Peers& peers, Instant now);
+
+  // When edit() would have something to do that it has not now (orphans that wait for their turn).
+  std::optional<Instant> next_deadline() const { return orphans_due_; }
+  std::vector<StoreRequest> take_requests();
+
+ private:
+  bool given_up(const IpAddress& vip, Epoch epoch) const;
+
+  std::array<TableDocument, kShards> shards_ = initial();
+  std::array<bool, kShards> busy_{};
+  std::array<std::optional<Instant>, kShards> retry_at_{};
+  std::array<std::optional<Instant>, kShards> orphans_since_{};
+  std::optional<Instant> orphans_due_;
+  std::map<IpAddress, Epoch> floors_;  // givenUp: never lowered
+  bool listed_ = false;
+  std::vector<StoreRequest> requests_;
+
+  static std::array<TableDocument, kShards> initial();
+};
+
+}  // namespace herald::coord
