@@ -1,0 +1,79 @@
+// daemon/decide.h: the decisions, as pure functions: the leader's half (who gets which IP, who may
+// own it) and every node's half (from which links, to which peers).
+#pragma once
+
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "bgp/route.h"
+#include "config/interface_match.h"
+#include "coord/peers.h"
+#include "coord/table.h"
+#include "ipam/allocator.h"
+#include "model/desired.h"
+#include "net/link.h"
+
+namespace herald::daemon {
+
+// A manifest's wishes, made ready to be asked often: services by name, patterns compiled.
+class Policies {
+ public:
+  Policies() = default;
+  explicit Policies(std::shared_ptr<const Desired> desired);
+
+  bool known() const { return desired_ != nullptr; }
+  const Desired& desired() const { return *desired_; }
+  // nullptr: the manifests have no such service.
+  const Service* service(const ObjectName& name) const;
+  // Labels as selectors see them; those of the namespace and name alone if it is not known.
+  Labels service_labels(const ObjectName& name) const;
+  // The labels of a member: what its Node object says, what it says itself, its host name.
+  Labels node_labels(const NodeName& node, const Labels& own) const;
+  // The pool that `vip` is in; empty name: none.
+  PoolName pool_of(const IpAddress& vip) const;
+
+  // L2 policies that select this VIP on this node.
+  std::vector<const L2Policy*> l2_policies(const IpAddress& vip,
+                                           const std::vector<ObjectName>& services,
+                                           const Labels& node) const;
+  // Of `links`, those from which the node may speak for the VIP: selected by a policy, and with the
+  // VIP's subnet if any of them has it (an IP is announced where it belongs; links without any
+  // fitting address still serve VIPs that belong nowhere).
+  std::vector<std::string> l2_links(const IpAddress& vip, const std::vector<ObjectName>& services,
+                                    const Labels& node,
+                                    const std::vector<coord::MemberLink>& links) const;
+  // Routes for one peer from one node: every VIP of the table that an advertisement selects.
+  std::vector<bgp::Route> routes(const BgpPeer& peer, const Labels& node,
+                                 const coord::Table& table) const;
+
+ private:
+  struct Compiled {
+    const L2Policy* policy;
+    config::InterfaceMatcher interfaces;
+  };
+  std::shared_ptr<const Desired> desired_;
+  std::map<ObjectName, const Service*> services_;
+  std::vector<Compiled> l2_;
+};
+
+// Whether `links` has an address of the VIP's subnet.
+bool covers(const coord::MemberLink& link, const IpAddress& vip);
+
+// The leader's allocation: a decision for every service, and what the table should hold.
+struct Allocation {
+  ipam::Plan plan;
+  ipam::Holdings holdings;  // after the plan
+};
+Allocation allocate(const Policies& policies, const coord::Table& table);
+
+// For every VIP of `holdings`: its services and the members that may own it, for the table.
+coord::TablePlan place(const Policies& policies, const ipam::Holdings& holdings,
+                       const coord::Peers& peers, Instant now);
+
+// What the table says is held by whom.
+ipam::Holdings holdings_of(const coord::Table& table);
+
+}  // namespace herald::daemon

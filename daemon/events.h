@@ -1,0 +1,93 @@
+// daemon/events.h: everything that the daemon can learn, and everything that it can do: the one seam
+// between the core and the world. Production and the simulator both live behind it.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "bgp/session.h"
+#include "coord/store.h"
+#include "l2/frame.h"
+#include "l2/grants.h"
+#include "model/desired.h"
+#include "net/link.h"
+
+namespace herald::daemon {
+
+// ---- in -----------------------------------------------------------------------------------------
+
+struct TimePassed {};  // nothing but the clock: next_deadline() has come
+struct DesiredRead {   // the whole of the manifests, each time anything changed
+  std::shared_ptr<const Desired> desired;
+};
+struct LinksRead {  // the whole list, each time anything changed
+  std::vector<Link> links;
+};
+struct StoreAnswered {
+  std::uint64_t id = 0;  // of the AskStore
+  coord::StoreReply reply;
+};
+struct StoreChanged {  // by watch: may be old, twice, or missing
+  std::vector<coord::Document> documents;
+};
+struct BgpConnected {
+  PeerName peer;
+  IpAddress local;  // our end of the connection
+};
+struct BgpConnectFailed {
+  PeerName peer;
+  std::string why;
+};
+struct BgpReceived {
+  PeerName peer;
+  Bytes bytes;
+};
+struct BgpClosed {
+  PeerName peer;
+  std::string why;
+};
+struct ConflictSeen {  // another station uses a VIP that is ours
+  LinkIndex link;
+  IpAddress vip;
+  MacAddress station;
+};
+struct StopRequested {};
+
+using Event = std::variant<TimePassed, DesiredRead, LinksRead, StoreAnswered, StoreChanged,
+                           BgpConnected, BgpConnectFailed, BgpReceived, BgpClosed, ConflictSeen,
+                           StopRequested>;
+
+// ---- out: to be carried out in the order given -----------------------------------------------------
+
+// What this node may answer for. When it has been applied, no answer by an older one may be sent: a
+// write that passes a VIP on may follow right behind.
+struct SetGrants {
+  l2::Grants grants;
+};
+struct SetDeadline {  // the same grants with a later or earlier end
+  Instant deadline;
+};
+struct SendFrame {  // if its VIP may still be answered for at the moment of sending
+  LinkIndex link;
+  l2::Frame frame;
+};
+struct AskStore {
+  std::uint64_t id = 0;
+  coord::StoreRequest request;
+};
+struct ActBgp {
+  PeerName peer;
+  bgp::Action action;
+};
+struct Log {  // a transition, subject first
+  enum class Level : std::uint8_t { Info, Warning, Error } level = Level::Info;
+  std::string text;
+};
+struct Exit {};  // after a stop: everything was handed over, or time ran out
+
+using Effect = std::variant<SetGrants, SetDeadline, SendFrame, AskStore, ActBgp, Log, Exit>;
+
+}  // namespace herald::daemon
