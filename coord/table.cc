@@ -70,7 +70,7 @@ class ShardEdit {
     } else if (peers_.gone(*entry.owner, entry.inc)) {
       visit_orphan(vip, entry, planned, orphans_due);
     }
-    if (editor_.leads && editor_.plan_known && entry.owner) mark_wish(entry, unwanted);
+    if (editor_.leads && entry.owner && (wanted || unwanted)) mark_wish(entry, unwanted);
     return true;
   }
 
@@ -80,7 +80,7 @@ class ShardEdit {
     const auto floor = floors.find(vip);
     const bool silent = floor != floors.end() && floor->second >= entry.epoch;
     const bool release = entry.wish == TableEntry::Wish::Release;
-    const bool ineligible = editor_.plan_known && planned != nullptr &&
+    const bool ineligible = editor_.plan_known && editor_.has_right && planned != nullptr &&
                             !planned->candidates.empty() && !is_candidate(*planned, editor_.self);
     if (!silent && !release && !ineligible && !editor_.leaving) return;
     given_up_.emplace_back(vip, entry.epoch);
@@ -114,7 +114,6 @@ class ShardEdit {
   void mark_wish(TableEntry& entry, bool unwanted) {
     const auto wish = unwanted ? TableEntry::Wish::Release : TableEntry::Wish::Keep;
     if (entry.wish == wish) return;
-    if (wish == TableEntry::Wish::Keep && !editor_.may_release) return;
     entry.wish = wish;
     changed_ = true;
   }
@@ -232,7 +231,8 @@ void Table::edit(const TablePlan& plan, const Editor& editor, const Peers& peers
   orphans_due_.reset();
   if (!listed_) return;
   auto counts = this->counts();
-  const Duration turn = kRankStep * peers.rank(now);
+  // One step for the owner's next life, which takes back its own at once.
+  const Duration turn = kRankStep * (1 + peers.rank(now));
   for (unsigned s = 0; s < kShards; ++s) {
     if (busy_[s]) continue;
     if (retry_at_[s] && now < *retry_at_[s]) {

@@ -31,6 +31,7 @@ using TablePlan = std::map<IpAddress, VipPlan>;
 struct Editor {
   NodeName self;
   Incarnation inc;
+  bool has_right = false;    // else its view of who is eligible may be old
   bool leads = false;        // may add, place, mark and remove
   bool leaving = false;      // gives everything up
   bool plan_known = false;   // manifests were read; else only what is already held is served

@@ -83,6 +83,7 @@ class Node {
   void see(const coord::Document& document, Instant now);
   void answer(const Asked& asked, const coord::StoreReply& reply, Instant now);
   void expire_requests(Instant now);
+  bool may_revoke(Instant now) const;
   void ask(coord::StoreRequest request, Instant now);
 
   void run_machines(Instant now);
@@ -122,6 +123,7 @@ class Node {
 
   bool dirty_ = true;
   bool had_right_ = false, led_ = false;
+  Instant right_since_;  // of the present right
   std::string said_waiting_;
   std::optional<Instant> stop_by_;
   bool exit_sent_ = false;

@@ -1,0 +1,211 @@
+#include "daemon/decide.h"
+
+#include <algorithm>
+#include <set>
+#include <utility>
+
+namespace herald::daemon {
+namespace {
+
+bool selects(const std::optional<LabelSelector>& selector, const Labels& labels) {
+  return !selector || selector->matches(labels);
+}
+
+template <typename T>
+bool contains(const std::vector<T>& list, const T& item) {
+  return std::find(list.begin(), list.end(), item) != list.end();
+}
+
+// An empty list means all.
+template <typename T>
+bool admits(const std::vector<T>& list, const T& item) {
+  return list.empty() || contains(list, item);
+}
+
+}  // namespace
+
+bool covers(const coord::MemberLink& link, const IpAddress& vip) {
+  return std::any_of(link.subnets.begin(), link.subnets.end(),
+                     [&](const IpPrefix& subnet) { return subnet.contains(vip); });
+}
+
+Policies::Policies(std::shared_ptr<const Desired> desired) : desired_(std::move(desired)) {
+  if (!desired_) return;
+  for (const Service& s : desired_->services) services_[s.name] = &s;
+  for (const L2Policy& p : desired_->l2_policies) {
+    l2_.push_back({&p, config::InterfaceMatcher(p.interfaces)});
+  }
+}
+
+const Service* Policies::service(const ObjectName& name) const {
+  const auto it = services_.find(name);
+  return it == services_.end() ? nullptr : it->second;
+}
+
+Labels Policies::service_labels(const ObjectName& name) const {
+  if (const Service* s = service(name)) return s->labels;
+  return {{"io.kubernetes.service.namespace", name.ns}, {"io.kubernetes.service.name", name.name}};
+}
+
+Labels Policies::node_labels(const NodeName& node, const Labels& own) const {
+  Labels labels = own;
+  for (const NodeObject& object : desired_->nodes) {
+    if (object.name != node) continue;
+    for (const auto& [key, value] : object.labels) labels[key] = value;
+  }
+  labels.emplace("kubernetes.io/hostname", node.str());
+  return labels;
+}
+
+PoolName Policies::pool_of(const IpAddress& vip) const {
+  for (const Pool& pool : desired_->pools) {
+    if (pool.conflicts_with) continue;
+    for (const IpRange& range : pool.ranges) {
+      if (range.family() == vip.family() && range.contains(vip)) return pool.name;
+    }
+  }
+  return {};
+}
+
+std::vector<const L2Policy*> Policies::l2_policies(const IpAddress& vip,
+                                                   const std::vector<ObjectName>& services,
+                                                   const Labels& node) const {
+  std::vector<const L2Policy*> out;
+  for (const Compiled& c : l2_) {
+    const L2Policy& p = *c.policy;
+    const bool service_selected = std::any_of(
+        services.begin(), services.end(),
+        [&](const ObjectName& name) { return selects(p.service_selector, service_labels(name)); });
+    if (service_selected && contains(p.addresses, AddressKind::LoadBalancerIP) &&
+        selects(p.node_selector, node) && admits(p.pools, pool_of(vip))) {
+      out.push_back(&p);
+    }
+  }
+  return out;
+}
+
+std::vector<std::string> Policies::l2_links(const IpAddress& vip,
+                                            const std::vector<ObjectName>& services,
+                                            const Labels& node,
+                                            const std::vector<coord::MemberLink>& links) const {
+  const auto selected = l2_policies(vip, services, node);
+  std::vector<std::string> covering, any;
+  for (const coord::MemberLink& link : links) {
+    const bool chosen = std::any_of(l2_.begin(), l2_.end(), [&](const Compiled& c) {
+      return std::find(selected.begin(), selected.end(), c.policy) != selected.end() &&
+             c.interfaces.matches(link.name);
+    });
+    if (!chosen) continue;
+    any.push_back(link.name);
+    if (covers(link, vip)) covering.push_back(link.name);
+  }
+  return covering.empty() ? any : covering;
+}
+
+std::vector<bgp::Route> Policies::routes(const BgpPeer& peer, const Labels& node,
+                                         const coord::Table& table) const {
+  std::vector<const BgpAdvertisement*> advertisements;
+  for (const BgpAdvertisement& a : desired_->advertisements) {
+    if (admits(a.peers, peer.name) && selects(a.node_selector, node) &&
+        contains(a.addresses, AddressKind::LoadBalancerIP)) {
+      advertisements.push_back(&a);
+    }
+  }
+  std::vector<bgp::Route> out;
+  if (advertisements.empty()) return out;
+  for (unsigned s = 0; s < coord::kShards; ++s) {
+    for (const auto& [vip, entry] : table.shard(s).entries) {
+      const bool wanted = std::any_of(
+          entry.services.begin(), entry.services.end(),
+          [&](const ObjectName& name) { return service(name) != nullptr || !desired_->complete; });
+      if (!wanted) continue;
+      // Several advertisements of one prefix: all their communities, the highest preference.
+      std::optional<bgp::Route> route;
+      std::set<std::uint32_t> communities;
+      for (const BgpAdvertisement* a : advertisements) {
+        const bool selected =
+            std::any_of(entry.services.begin(), entry.services.end(), [&](const ObjectName& name) {
+              return selects(a->service_selector, service_labels(name));
+            });
+        if (!selected || !admits(a->pools, pool_of(vip))) continue;
+        if (!route) route = bgp::Route{IpPrefix::host(vip), {}};
+        bgp::RouteAttributes& to = route->attributes;
+        communities.insert(a->communities.begin(), a->communities.end());
+        if (a->local_pref) to.local_pref = std::max(to.local_pref.value_or(0), *a->local_pref);
+        if (a->med) to.med = std::min(to.med.value_or(*a->med), *a->med);
+        to.as_path_prepend = std::max(to.as_path_prepend, a->as_path_prepend);
+        for (const LargeCommunity& c : a->large_communities) {
+          to.large_communities.push_back({c.global, c.local1, c.local2});
+        }
+      }
+      if (!route) continue;
+      route->attributes.communities.assign(communities.begin(), communities.end());
+      auto& large = route->attributes.large_communities;
+      std::sort(large.begin(), large.end());
+      large.erase(std::unique(large.begin(), large.end()), large.end());
+      out.push_back(*route);
+    }
+  }
+  return out;
+}
+
+ipam::Holdings holdings_of(const coord::Table& table) {
+  ipam::Holdings out;
+  for (unsigned s = 0; s < coord::kShards; ++s) {
+    for (const auto& [vip, entry] : table.shard(s).entries) out[vip] = entry.services;
+  }
+  return out;
+}
+
+Allocation allocate(const Policies& policies, const coord::Table& table) {
+  const Desired& desired = policies.desired();
+  const ipam::Holdings holdings = holdings_of(table);
+  Allocation out;
+  out.plan =
+      ipam::plan({desired.pools, desired.namespaces, desired.services, holdings, desired.complete});
+  out.holdings = ipam::carry_out(out.plan, holdings);
+  return out;
+}
+
+coord::TablePlan place(const Policies& policies, const ipam::Holdings& holdings,
+                       const coord::Peers& peers, Instant now) {
+  struct Member {
+    const coord::MemberDocument* document;
+    Labels labels;
+  };
+  std::vector<Member> members;
+  for (const auto& [name, peer] : peers.all()) {
+    if (!peers.heard(name, now) || peer.document.info.draining) continue;
+    members.push_back({&peer.document, policies.node_labels(name, peer.document.info.labels)});
+  }
+
+  coord::TablePlan plan;
+  for (const auto& [vip, services] : holdings) {
+    coord::VipPlan& planned = plan[vip];
+    planned.services = services;
+    std::sort(planned.services.begin(), planned.services.end());
+    // Members on the VIP's subnet; others only if no member is.
+    bool on_subnet = false;
+    for (const Member& m : members) {
+      const auto& links = m.document->info.links;
+      const auto names = policies.l2_links(vip, services, m.labels, links);
+      if (names.empty()) continue;
+      const bool here = std::any_of(links.begin(), links.end(), [&](const coord::MemberLink& l) {
+        return contains(names, l.name) && covers(l, vip);
+      });
+      if (on_subnet && !here) continue;
+      if (here && !on_subnet) planned.candidates.clear();
+      on_subnet = on_subnet || here;
+      int preference = 0;
+      for (const L2Policy* p : policies.l2_policies(vip, services, m.labels)) {
+        for (const PreferredNodes& preferred : p->preferred_nodes) {
+          if (preferred.selector.matches(m.labels)) preference += preferred.weight;
+        }
+      }
+      planned.candidates.push_back({m.document->node, preference});
+    }
+  }
+  return plan;
+}
+
+}  // namespace herald::daemon
