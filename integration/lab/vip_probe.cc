@@ -21,6 +21,7 @@
 //   dual_owner_ms      time covered by such probes: each counts from its sending to the next one's
 //   owners             [{mac, first_ms, last_ms, answered}]: runs of probes answered by one MAC
 // --answers writes every answer as a JSON line {"t_ms","vip","mac","probe"}.
+#include <arpa/inet.h>
 #include <linux/if_packet.h>
 #include <net/ethernet.h>
 #include <net/if.h>

@@ -1,0 +1,89 @@
+"""Network namespaces as `ip netns` makes them, with names that say whose they are.
+
+A namespace is called herald-<pid>-<name>, so two labs never meet, and what a lab that was killed
+(SIGKILL) left behind can be told from what is in use: its pid is gone (remove_orphans).
+"""
+
+import ctypes
+import os
+import re
+import subprocess
+import threading
+
+PREFIX = "herald"
+CLONE_NEWNET = 0x40000000
+_libc = ctypes.CDLL(None, use_errno=True)
+
+
+def run(*argv, check=True, timeout=30):
+    """Runs a command to its end and returns its stdout."""
+    done = subprocess.run(argv, capture_output=True, text=True, timeout=timeout,
+                          stdin=subprocess.DEVNULL)
+    if check and done.returncode != 0:
+        raise RuntimeError(f"{' '.join(argv)}: exit {done.returncode}: {done.stderr.strip()}")
+    return done.stdout
+
+
+def full_name(name):
+    return f"{PREFIX}-{os.getpid()}-{name}"
+
+
+def add(name):
+    run("ip", "netns", "add", full_name(name))
+
+
+def delete(name):
+    run("ip", "netns", "del", full_name(name), check=False)
+
+
+def ip(name, *argv, check=True):
+    return run("ip", "-n", full_name(name), *argv, check=check)
+
+
+def batch(name, lines):
+    """Many `ip` commands at once."""
+    done = subprocess.run(["ip", "-n", full_name(name), "-batch", "-"], input="\n".join(lines) + "\n",
+                          capture_output=True, text=True, timeout=30)
+    if done.returncode != 0:
+        raise RuntimeError(f"ip -n {full_name(name)}: {done.stderr.strip()} in: {'; '.join(lines)}")
+
+
+def inside(name, function, *args):
+    """Calls function(*args) in the namespace, on a thread of its own (a namespace belongs to a
+    thread), and returns what it returns or raises."""
+    result = {}
+
+    def work():
+        try:
+            with open(f"/run/netns/{full_name(name)}", "rb") as handle:
+                if _libc.setns(handle.fileno(), CLONE_NEWNET) != 0:
+                    raise OSError(ctypes.get_errno(), "setns")
+            result["value"] = function(*args)
+        except BaseException as error:  # handed to the caller
+            result["error"] = error
+
+    thread = threading.Thread(target=work, daemon=True)
+    thread.start()
+    thread.join()
+    if "error" in result:
+        raise result["error"]
+    return result["value"]
+
+
+def sysctl(name, **values):
+    """sysctl(ns, net__ipv4__ip_forward=1): two underscores stand for a slash."""
+    # /proc/sys/net is that of the process, whatever namespace its thread has entered.
+    script = "; ".join(f"echo {v} > /proc/sys/{k.replace('__', '/')}" for k, v in values.items())
+    run("ip", "netns", "exec", full_name(name), "sh", "-ec", script)
+
+
+def remove_orphans():
+    """Deletes namespaces of labs whose process is gone. Returns their names."""
+    gone = []
+    for line in run("ip", "netns", "list").splitlines():
+        name = line.split()[0] if line.split() else ""
+        found = re.fullmatch(rf"{PREFIX}-(\d+)-[a-z0-9]+", name)
+        if found and not os.path.exists(f"/proc/{found[1]}"):
+            run("ip", "netns", "del", name, check=False)
+            gone.append(name)
+    return gone
