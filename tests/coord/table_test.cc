@@ -1,0 +1,286 @@
+#include "coord/table.h"
+
+#include <gtest/gtest.h>
+
+#include "coord/peers.h"
+
+namespace herald::coord {
+namespace {
+
+const NodeName kN1("n1"), kN2("n2"), kN3("n3");
+const Instant kNow = Instant(100s);
+const ObjectName kWeb{"default", "web"};
+const IpAddress kVip = *IpAddress::parse("10.25.150.7");
+
+MemberDocument member(const NodeName& node, std::uint64_t rev = 1, std::uint64_t inc = 1) {
+  MemberDocument d;
+  d.node = node;
+  d.rev = Revision(rev);
+  d.inc = Incarnation(inc);
+  return d;
+}
+
+// The table as n1 sees it, with n1, n2 and n3 alive.
+struct Story {
+  Table table;
+  Peers peers{kN1, LeaseTiming{}};
+  TablePlan plan;
+  Editor editor;
+  Instant now = kNow;
+
+  Story() {
+    for (const auto& n : {kN1, kN2, kN3}) peers.on_seen(member(n), now);
+    table.on_listed();
+    editor = {kN1, Incarnation(1), true, true, false, true, true};
+    plan[kVip] = {{kWeb}, {{kN1, 0}, {kN2, 0}, {kN3, 0}}};
+  }
+  std::vector<CasDocument> edit() {
+    table.edit(plan, editor, peers, now);
+    std::vector<CasDocument> out;
+    for (auto& r : table.take_requests()) {
+      if (auto* cas = std::get_if<CasDocument>(&r)) out.push_back(*cas);
+    }
+    return out;
+  }
+  // The entry of kVip as the only write leaves it.
+  static TableEntry entry(const std::vector<CasDocument>& writes) {
+    EXPECT_EQ(writes.size(), 1u);
+    if (writes.size() != 1) return {};
+    const auto& entries = std::get<TableDocument>(writes[0].document).entries;
+    const auto it = entries.find(kVip);
+    EXPECT_NE(it, entries.end());
+    return it == entries.end() ? TableEntry{} : it->second;
+  }
+  void apply(const std::vector<CasDocument>& writes) {
+    for (const auto& w : writes) {
+      table.on_cas(std::get<TableDocument>(w.document), CasOutcome::Won, now);
+    }
+  }
+  void own(const NodeName& owner, std::uint64_t inc = 1, std::uint64_t epoch = 5) {
+    TableDocument d;
+    d.shard = shard_of(kVip);
+    d.rev = table.shard(d.shard).rev.next();
+    d.highest = Epoch(epoch);
+    TableEntry e;
+    e.services = {kWeb};
+    e.owner = owner;
+    e.inc = Incarnation(inc);
+    e.epoch = Epoch(epoch);
+    d.entries[kVip] = e;
+    table.on_seen(d, now);
+  }
+};
+
+TEST(Table, TheLeaderAddsAndPlaces) {
+  Story s;
+  const auto writes = s.edit();
+  const TableEntry e = Story::entry(writes);
+  EXPECT_EQ(e.services, std::vector{kWeb});
+  EXPECT_TRUE(e.owner.has_value());
+  EXPECT_EQ(e.epoch, Epoch(1));
+  EXPECT_TRUE(s.edit().empty()) << "one write per shard at a time";
+  s.apply(writes);
+  EXPECT_TRUE(s.edit().empty()) << "what is right stays";
+  s.editor.leads = false;
+  s.plan.clear();
+  EXPECT_TRUE(s.edit().empty()) << "only the leader removes";
+}
+
+TEST(Table, AnEntryThatReturnsHasAHigherEpoch) {
+  Story s;
+  TableDocument d;
+  d.shard = shard_of(kVip);
+  d.rev = Revision(9);
+  d.highest = Epoch(41);
+  s.table.on_seen(d, s.now);
+  EXPECT_EQ(Story::entry(s.edit()).epoch, Epoch(42));
+}
+
+TEST(Table, AnUnwantedIpIsReleasedByItsOwnerThenRemoved) {  // T1, T4
+  Story s;
+  s.own(kN2);
+  s.plan.clear();
+  const auto wish = s.edit();
+  EXPECT_EQ(Story::entry(wish).wish, TableEntry::Wish::Release);
+  EXPECT_EQ(Story::entry(wish).owner, kN2) << "the leader does not take it away";
+  s.apply(wish);
+  EXPECT_TRUE(s.edit().empty());
+
+  Story owner;  // n1 as the owner, not the leader
+  owner.editor.leads = false;
+  owner.own(kN1);
+  TableDocument d = owner.table.shard(shard_of(kVip));
+  d.rev = d.rev.next();
+  d.entries[kVip].wish = TableEntry::Wish::Release;
+  owner.table.on_seen(d, owner.now);
+  ASSERT_TRUE(owner.table.owns(kN1, Incarnation(1), kVip));
+  const auto release = owner.edit();
+  EXPECT_FALSE(owner.table.owns(kN1, Incarnation(1), kVip)) << "silent before the write is sent";
+  EXPECT_FALSE(Story::entry(release).owner.has_value());
+  owner.apply(release);
+  owner.editor.leads = true;
+  owner.plan.clear();
+  const auto removal = owner.edit();
+  ASSERT_EQ(removal.size(), 1u);
+  EXPECT_TRUE(std::get<TableDocument>(removal[0].document).entries.empty());
+}
+
+TEST(Table, NothingIsReleasedWhileTheManifestsAreIncomplete) {
+  Story s;
+  s.own(kN2);
+  s.plan.clear();
+  s.editor.may_release = false;
+  EXPECT_TRUE(s.edit().empty());
+  s.editor.may_release = true;
+  s.editor.plan_known = false;
+  EXPECT_TRUE(s.edit().empty());
+}
+
+TEST(Table, GivenUpIsForeverWhateverBecomesOfTheWrite) {  // T4, A1
+  Story s;
+  s.editor.leads = false;
+  s.own(kN1);
+  s.plan[kVip].candidates = {{kN2, 0}, {kN3, 0}};  // n1's link is down
+  const auto move = s.edit();
+  EXPECT_NE(Story::entry(move).owner, kN1);
+  EXPECT_FALSE(s.table.owns(kN1, Incarnation(1), kVip));
+  s.table.on_cas(std::get<TableDocument>(move[0].document), CasOutcome::Unknown, s.now);
+  s.plan[kVip].candidates = {{kN1, 0}};  // it is up again
+  EXPECT_FALSE(s.table.owns(kN1, Incarnation(1), kVip)) << "the write may still be applied";
+  s.table.take_requests();
+  s.now += 60ms;
+  const auto back = s.edit();  // n1 writes itself back, with a higher epoch
+  EXPECT_EQ(Story::entry(back).owner, kN1);
+  EXPECT_GT(Story::entry(back).epoch, Epoch(5));
+  EXPECT_FALSE(s.table.owns(kN1, Incarnation(1), kVip));
+  s.apply(back);
+  EXPECT_TRUE(s.table.owns(kN1, Incarnation(1), kVip));
+}
+
+TEST(Table, OldViewsAreDropped) {  // A2
+  Story s;
+  s.own(kN1);
+  const TableDocument newer = s.table.shard(shard_of(kVip));
+  TableDocument older = newer;
+  older.rev = Revision(0);
+  older.entries[kVip].owner = kN2;
+  EXPECT_FALSE(s.table.on_seen(older, s.now));
+  EXPECT_TRUE(s.table.owns(kN1, Incarnation(1), kVip));
+  EXPECT_FALSE(s.table.owns(kN1, Incarnation(2), kVip)) << "another life of n1";
+}
+
+TEST(Table, AnOwnerThatLivesIsNotTouched) {  // T1
+  Story s;
+  s.own(kN2);
+  s.plan[kVip].candidates = {{kN1, 0}, {kN3, 0}};  // even if it should not own it
+  EXPECT_TRUE(s.edit().empty());
+  s.now += 1h;  // nor if it is silent: it has to be revoked first
+  EXPECT_TRUE(s.edit().empty());
+}
+
+TEST(Table, OrphansAreTakenByRankAndByTheRevokerAtOnce) {  // T3
+  Story s;
+  s.editor.leads = false;
+  s.own(kN2);
+  MemberDocument revoked = member(kN2, 2);
+  revoked.revoked = true;
+  s.peers.on_seen(revoked, s.now);
+  s.plan[kVip].candidates = {{kN1, 0}, {kN3, 0}};
+  EXPECT_TRUE(s.edit().empty());
+  const auto due = s.table.next_deadline();
+  ASSERT_TRUE(due.has_value());
+  s.now = *due;
+  const TableEntry e = Story::entry(s.edit());
+  EXPECT_NE(e.owner, kN2);
+  EXPECT_EQ(e.epoch, Epoch(6));
+
+  Story revoker;
+  revoker.editor.leads = false;
+  revoker.own(kN2);
+  revoker.peers.on_cas(revoked, CasOutcome::Won, revoker.now);
+  revoker.plan[kVip].candidates = {{kN1, 0}, {kN3, 0}};
+  EXPECT_EQ(revoker.edit().size(), 1u);
+}
+
+TEST(Table, ANewLifeTakesBackWhatItHad) {
+  Story s;
+  s.editor.leads = false;
+  s.editor.inc = Incarnation(2);
+  s.own(kN1);
+  EXPECT_FALSE(s.table.owns(kN1, Incarnation(2), kVip));
+  s.peers.on_seen(member(kN1, 2, 2), s.now);
+  const auto writes = s.edit();
+  EXPECT_EQ(Story::entry(writes).owner, kN1);
+  EXPECT_EQ(Story::entry(writes).inc, Incarnation(2));
+}
+
+TEST(Peers, ASilentMemberIsRevokedOnTheVeryRevOfTheEvidence) {  // V2, V3
+  const LeaseTiming timing;
+  Peers peers(kN1, timing);
+  peers.on_seen(member(kN1), kNow);
+  peers.on_seen(member(kN2), kNow);
+  const Instant revocable = kNow + timing.revoke_after_drift();
+  peers.tick(true, revocable - 1ns);
+  EXPECT_TRUE(peers.take_requests().empty());
+  peers.tick(false, revocable);
+  EXPECT_TRUE(peers.take_requests().empty()) << "only one that may answer itself revokes";
+  peers.tick(true, revocable);
+  auto requests = peers.take_requests();
+  ASSERT_EQ(requests.size(), 1u) << "n2 is read first, n1 never revokes itself";
+  EXPECT_EQ(std::get<ReadDocument>(requests[0]).key, member_key(kN2));
+
+  // A read that took too long is no evidence; one that shows a renewal ends the pursuit.
+  peers.on_read(kN2, member(kN2), revocable, revocable + 101ms);
+  EXPECT_TRUE(peers.take_requests().empty());
+  peers.tick(true, revocable + 200ms);
+  ASSERT_EQ(peers.take_requests().size(), 1u);
+  peers.on_read(kN2, member(kN2), revocable + 200ms, revocable + 210ms);
+  requests = peers.take_requests();
+  ASSERT_EQ(requests.size(), 1u);
+  const auto cas = std::get<CasDocument>(requests[0]);
+  EXPECT_EQ(cas.base, Revision(1));
+  EXPECT_TRUE(std::get<MemberDocument>(cas.document).revoked);
+  EXPECT_FALSE(peers.gone(kN2, Incarnation(1)));
+  peers.on_cas(std::get<MemberDocument>(cas.document), CasOutcome::Won, revocable + 220ms);
+  EXPECT_TRUE(peers.gone(kN2, Incarnation(1)));
+  EXPECT_TRUE(peers.revoked_by_me(kN2, Incarnation(1)));
+  EXPECT_FALSE(peers.gone(kN2, Incarnation(2)));
+}
+
+TEST(Peers, AConflictThrowsTheEvidenceAway) {
+  const LeaseTiming timing;
+  Peers peers(kN1, timing);
+  peers.on_seen(member(kN2), kNow);
+  const Instant revocable = kNow + timing.revoke_after_drift();
+  peers.tick(true, revocable);
+  peers.take_requests();
+  peers.on_read(kN2, member(kN2, 2), revocable, revocable);  // it lives
+  EXPECT_TRUE(peers.take_requests().empty());
+  peers.tick(true, revocable + timing.revoke_after_drift() - 1ns);
+  EXPECT_TRUE(peers.take_requests().empty()) << "the new rev has to age anew";
+  peers.tick(true, revocable + timing.revoke_after_drift());
+  EXPECT_EQ(peers.take_requests().size(), 1u);
+}
+
+TEST(Placement, TheHashIsFrozen) {
+  const IpAddress v6 = *IpAddress::parse("fd25:150::1");
+  EXPECT_EQ(placement_hash("n1", kVip), 0xea813ac135fad03aull);
+  EXPECT_EQ(placement_hash("n2", kVip), 0xf667bfcd9dca7d7dull);
+  EXPECT_EQ(placement_hash("n1", v6), 0xd0854e57bd4a1389ull);
+  EXPECT_EQ(shard_of(kVip), 15u);
+  EXPECT_EQ(shard_of(v6), 6u);
+}
+
+TEST(Placement, FewestFirstThenSpread) {
+  const std::vector<Candidate> three = {{kN1, 0}, {kN2, 0}, {kN3, 0}};
+  EXPECT_FALSE(choose_owner(kVip, {}, {}));
+  EXPECT_EQ(choose_owner(kVip, three, {{kN1, 2}, {kN2, 1}, {kN3, 2}}), kN2);
+  EXPECT_EQ(choose_owner(kVip, {{kN1, 0}, {kN2, 50}}, {{kN2, 9}}), kN2) << "preferred goes first";
+  std::map<NodeName, std::size_t> owned;
+  IpAddress vip = kVip;
+  for (int i = 0; i < 3000; ++i, vip = vip.next()) ++owned[*choose_owner(vip, three, owned)];
+  for (const auto& [node, n] : owned) EXPECT_EQ(n, 1000u) << node.str();
+}
+
+}  // namespace
+}  // namespace herald::coord
