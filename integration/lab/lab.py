@@ -15,11 +15,14 @@ included: only own processes (by id) and own namespaces (by name). Waits are pol
 import http.client
 import json
 import os
+import re
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 
 from . import netns
@@ -124,6 +127,9 @@ class Client:
                 connection.close()
         return netns.inside(ns, ask)
 
+    def watch_tcp(self, vip):
+        return TcpWatch(vip)
+
     def start_probe(self, vips, interval_ms=2.0, answers=None):
         argv = [self.lab.program("vip_probe"), "--interface", "eth0", "--source", PROBE_SOURCES[0],
                 "--source6", PROBE_SOURCES[1], "--interval-ms", str(interval_ms)]
@@ -158,6 +164,43 @@ class Client:
                 for vip, seen in self.end_probe(process).items()}
 
 
+class TcpWatch:
+    """Connects to whoami behind a VIP again and again, through the client's neighbour cache, from
+    construction until end()."""
+
+    def __init__(self, vip):
+        self.vip, self.reached, self.stopped = vip, [], threading.Event()
+        self.thread = threading.Thread(target=netns.inside, args=("client", self._work), daemon=True)
+        self.thread.start()
+
+    def _work(self):
+        while not self.stopped.is_set():
+            began = time.monotonic()
+            try:
+                with socket.create_connection((self.vip, VIP_PORT), timeout=0.1) as connection:
+                    connection.sendall(b"GET / HTTP/1.0\r\n\r\n")
+                    said = b""
+                    while part := connection.recv(4096):
+                        said += part
+                if b"200 OK" in said:
+                    self.reached.append((began, said.split()[-1].decode()))
+            except OSError:
+                pass
+            self.stopped.wait(0.005)
+
+    def end(self):
+        """(longest time in ms between two connections that worked, their nodes in order)"""
+        self.stopped.set()
+        self.thread.join()
+        times = [t for t, _ in self.reached]
+        gap = max((b - a for a, b in zip(times, times[1:])), default=float("inf")) * 1000
+        nodes = []
+        for _, node in self.reached:
+            if not nodes or nodes[-1] != node:
+                nodes.append(node)
+        return gap, nodes
+
+
 class Lab:
     asn = 64512
 
@@ -175,7 +218,10 @@ class Lab:
         open(self.config, "w").close()
         os.mkdir(self.manifests)
         if manifests:
-            shutil.copytree(manifests, self.manifests, dirs_exist_ok=True)
+            for file in sorted(os.listdir(manifests)):
+                peer = re.fullmatch(r"peer-(\w+)\.yaml", file)
+                if not peer or peer[1] in routers:
+                    shutil.copy(os.path.join(manifests, file), self.manifests)
         self.nodes = [Node(self, i) for i in range(1, nodes + 1)]
         kinds = {"frr": lambda: Frr(self, "frr", "10.25.150.111", "fd25:150::1:111", 64513),
                  "bird": lambda: Bird(self, "bird", "10.25.150.112", "fd25:150::1:112", self.asn)}
@@ -199,8 +245,10 @@ class Lab:
         return self
 
     def __exit__(self, kind, error, trace):
+        # Ctrl-C and SIGTERM remove it all the same.
         if self.keep and (kind is None or issubclass(kind, Exception)):
             return
+        self.keep = False
         self.close()
 
     @staticmethod
@@ -218,8 +266,7 @@ class Lab:
         for name in self.namespaces:
             netns.delete(name)
         self.namespaces = []
-        if not self.keep:
-            shutil.rmtree(self.dir, ignore_errors=True)
+        shutil.rmtree(self.dir, ignore_errors=True)
         for number, handler in self._old_handlers.items():
             signal.signal(number, handler)
         self._old_handlers = {}

@@ -1,12 +1,13 @@
 """Network namespaces as `ip netns` makes them, with names that say whose they are.
 
 A namespace is called herald-<pid>-<name>, so two labs never meet, and what a lab that was killed
-(SIGKILL) left behind can be told from what is in use: its pid is gone (remove_orphans).
+(SIGKILL) left behind can be told from what is in use: its pid is gone (orphans).
 """
 
 import ctypes
 import os
 import re
+import signal
 import subprocess
 import threading
 
@@ -77,13 +78,27 @@ def sysctl(name, **values):
     run("ip", "netns", "exec", full_name(name), "sh", "-ec", script)
 
 
-def remove_orphans():
-    """Deletes namespaces of labs whose process is gone. Returns their names."""
-    gone = []
+def orphans():
+    """Namespaces of labs whose process is gone: killed, or left up on purpose (--keep)."""
     for line in run("ip", "netns", "list").splitlines():
         name = line.split()[0] if line.split() else ""
         found = re.fullmatch(rf"{PREFIX}-(\d+)-[a-z0-9]+", name)
         if found and not os.path.exists(f"/proc/{found[1]}"):
-            run("ip", "netns", "del", name, check=False)
-            gone.append(name)
+            yield name
+
+
+def remove_orphans(with_processes=False):
+    """Deletes orphans; those where something still runs only when told so. Returns the names."""
+    gone = []
+    for name in list(orphans()):
+        pids = [int(pid) for pid in run("ip", "netns", "pids", name, check=False).split()]
+        if pids and not with_processes:
+            continue
+        for pid in pids:
+            try:
+                os.kill(pid, signal.SIGKILL)
+            except ProcessLookupError:
+                pass
+        run("ip", "netns", "del", name, check=False)
+        gone.append(name)
     return gone
