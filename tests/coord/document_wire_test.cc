@@ -1,0 +1,143 @@
+#include "coord/document_wire.h"
+
+#include <gmock/gmock.h>
+
+#include <limits>
+
+namespace herald::coord {
+namespace {
+
+using testing::HasSubstr;
+
+constexpr std::uint64_t kMax = std::numeric_limits<std::uint64_t>::max();
+
+IpAddress ip(const char* text) {
+  return *IpAddress::parse(text);
+}
+
+MemberDocument member() {
+  MemberDocument d;
+  d.node = NodeName("n1");
+  d.rev = Revision(kMax);
+  d.inc = Incarnation(kMax - 1);
+  d.nonce = 0x8000000000000001U;
+  d.revoked = true;
+  d.guards = {{NodeName("n2"), Incarnation(7)}, {NodeName("n3"), Incarnation(9)}};
+  d.info = {"b08dfa6083e7567a1921a715000001fb",
+            "0.1.0",
+            {{"rack", "a \"quoted\" \\ \n label"}, {"zone", "ö"}},
+            {{"eth0", {*IpPrefix::parse("10.25.150.0/24"), *IpPrefix::parse("fd25:150::/64")}},
+             {"eth1", {}}},
+            true};
+  return d;
+}
+
+TableDocument table() {
+  TableDocument d{shard_of(ip("10.25.150.253")), Revision(3), Epoch(12), {}};
+  d.entries[ip("10.25.150.253")] = {{{"home", "adguard"}, {"home", "unbound"}},
+                                    NodeName("n1"),
+                                    Incarnation(5),
+                                    Epoch(12),
+                                    TableEntry::Wish::Release};
+  for (unsigned i = 1;; ++i) {  // another one of the same shard, without an owner
+    const IpAddress vip = IpAddress::from_number(IpFamily::IPv6, ip("fd25:150::").number() + i);
+    if (shard_of(vip) != d.shard) continue;
+    d.entries[vip] = {{{"home", "whoami"}}, std::nullopt, {}, Epoch(2), {}};
+    return d;
+  }
+}
+
+StatusDocument status() {
+  return {{"home", "whoami"},
+          Revision(1),
+          {ip("10.25.150.223"), ip("fd25:150::1")},
+          {PoolName("lan"), PoolName()},
+          "Allocated",
+          "2 of 2"};
+}
+
+std::vector<Document> all_kinds() {
+  return {member(),
+          MemberDocument{NodeName("n2"), Revision(1), {}, 0, false, {}, {}},
+          table(),
+          LeaderDocument{Revision(8), NodeName("n1"), Incarnation(5), kMax},
+          LeaderDocument{Revision(9), NodeName(), {}, 0},
+          status()};
+}
+
+TEST(DocumentWire, EveryKindComesBackAsItWas) {
+  for (const Document& document : all_kinds()) {
+    const auto again = parse_document(key_of(document), print_document(document));
+    ASSERT_TRUE(again) << again.error();
+    EXPECT_EQ(*again, document);
+  }
+}
+
+TEST(DocumentWire, RefusedAtEveryLengthButTheWhole) {
+  for (const Document& document : all_kinds()) {
+    const std::string json = print_document(document);
+    for (std::size_t length = 0; length < json.size(); ++length) {
+      EXPECT_FALSE(parse_document(key_of(document), std::string_view(json).substr(0, length)));
+    }
+  }
+}
+
+TEST(DocumentWire, FieldsOfANewerVersionArePassedOver) {
+  const auto leader = parse_document(
+      leader_key(), R"({"rev":2,"holder":"n1","inc":1,"nonce":3,"mood":{"deep":[1,2]}})");
+  ASSERT_TRUE(leader) << leader.error();
+  EXPECT_EQ(*leader, Document(LeaderDocument{Revision(2), NodeName("n1"), Incarnation(1), 3}));
+}
+
+// `from` in the printed document is replaced by `to`; the error must contain `says`.
+struct Wrong {
+  const char* about;
+  Document document;
+  std::string from, to, says;
+};
+
+TEST(DocumentWire, WhatIsWrongIsRefusedBySentence) {
+  const LeaderDocument leader{Revision(8), NodeName("n1"), Incarnation(5), 17};
+  const std::vector<Wrong> table_of_wrongs = {
+      {"missing", leader, R"("inc":5,)", "", "field 'inc' is missing"},
+      {"string for number", leader, R"("inc":5)", R"("inc":"5")", "field 'inc' must be a whole"},
+      {"negative", leader, R"("nonce":17)", R"("nonce":-1)", "field 'nonce' must be a whole"},
+      {"fraction", leader, R"("nonce":17)", R"("nonce":1.0)", "field 'nonce' must be a whole"},
+      {"2^64", leader, R"("nonce":17)", R"("nonce":18446744073709551616)", "'nonce' must be a"},
+      {"rev 0", leader, R"("rev":8)", R"("rev":0)", "field 'rev' must be 1 or more"},
+      {"long name", leader, "\"n1\"", "\"" + std::string(254, 'n') + "\"", "254 bytes"},
+      {"no object", leader, "{", "[{", "not JSON"},
+      {"other node", member(), R"("node":"n1")", R"("node":"n9")", "is the document 'member/n9'"},
+      {"empty node", member(), R"("node":"n1")", R"("node":"")", "must be a name"},
+      {"guard", member(), R"("inc":7)", R"("ink":7)", "field 'guards[0].inc' is missing"},
+      {"label", member(), R"("zone":"ö")", R"("zone":1)", "'info.labels.zone' must be a string"},
+      {"subnet", member(), "10.25.150.0/24", "10.25.150.0", "'info.links[0].subnets[0]' must be"},
+      {"bool", member(), R"("revoked":true)", R"("revoked":1)", "'revoked' must be true or false"},
+      {"list", status(), R"("ips":[)", R"("ips":{"a":[)", "not JSON"},
+      {"service", status(), "home/whoami", "whoami", "must be <namespace>/<name>, not 'whoami'"},
+      {"ip", status(), "10.25.150.223", "10.25.150.256", "field 'ips[0].ip' must be an IP"},
+      {"no shard", table(), R"("shard":)", R"("shard":1)", ""},
+      {"vip", table(), "10.25.150.253", "10.25.150", "must be named by an IP address"},
+      {"other shard", table(), "10.25.150.253", "10.25.150.252", "belongs to shard"},
+      {"wish", table(), "Release", "Perish", "wish' must be Keep or Release, not 'Perish'"},
+      {"owner", table(), R"("owner":null)", R"("owner":"")", "owner' must be a name"},
+      {"services", table(), "home/adguard", "home/a/b", "services[0]' must be <namespace>/<name>"},
+  };
+  for (const Wrong& wrong : table_of_wrongs) {
+    std::string json = print_document(wrong.document);
+    const auto at = json.find(wrong.from);
+    ASSERT_NE(at, std::string::npos) << wrong.about << ": " << json;
+    json.replace(at, wrong.from.size(), wrong.to);
+    const auto parsed = parse_document(key_of(wrong.document), json);
+    ASSERT_FALSE(parsed) << wrong.about;
+    EXPECT_THAT(parsed.error(), HasSubstr(wrong.says)) << wrong.about;
+  }
+  EXPECT_THAT(parse_document(leader_key(), "[]").error(), HasSubstr("it must be an object"));
+  EXPECT_THAT(parse_document(DocumentKey("x/y"), "{}").error(), HasSubstr("no kind of document"));
+  EXPECT_FALSE(parse_document(leader_key(), std::string(1000, '[')));
+  EXPECT_THAT(parse_document(leader_key(), std::string(kMaxDocumentBytes + 1, ' ')).error(),
+              HasSubstr("the most is"));
+}
+
+}  // namespace
+}  // namespace herald::coord
