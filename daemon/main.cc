@@ -1,0 +1,285 @@
+// heraldd: the wiring diagram. Each part is built here and handed what it needs; shell.run() does
+// the rest. Exit codes: 0 clean, 1 could not start or was cut short, 2 usage.
+#include <sys/random.h>
+#include <unistd.h>
+
+#include <array>
+#include <csignal>
+#include <cstdint>
+#include <cstdio>
+#include <filesystem>
+#include <fstream>
+#include <map>
+#include <memory>
+#include <optional>
+#include <sstream>
+#include <string>
+#include <vector>
+
+#include <CLI/CLI.hpp>
+#include <boost/asio/io_context.hpp>
+
+#include "base/check.h"
+#include "base/clock_io.h"
+#include "base/host_lock_io.h"
+#include "base/text.h"
+#include "bgp/peer_io.h"
+#include "config/manifests_io.h"
+#include "config/settings.h"
+#include "coord/embedded_store_io.h"
+#include "daemon/admin_io.h"
+#include "daemon/logging_io.h"
+#include "daemon/node.h"
+#include "daemon/report.h"
+#include "daemon/shell.h"
+#include "l2/packet_io.h"
+#include "net/netlink_io.h"
+
+namespace herald::daemon {
+namespace {
+
+constexpr int kExitOk = 0, kExitFailed = 1, kExitUsage = 2;
+constexpr const char* kDefaultConfig = "/etc/herald/herald.yaml";
+constexpr std::string_view kEmbedded = "embedded:";
+
+int fail(const std::string& sentence) {
+  std::fprintf(stderr, "heraldd: %s\n", sentence.c_str());
+  return kExitFailed;
+}
+
+std::optional<std::string> read_file(const std::string& path) {
+  std::ifstream in(path, std::ios::binary);
+  std::ostringstream text;
+  if (!in || !(text << in.rdbuf())) return std::nullopt;
+  return text.str();
+}
+
+std::string host_name() {
+  std::array<char, 256> name{};
+  return ::gethostname(name.data(), name.size() - 1) == 0 ? name.data() : "";
+}
+
+// Tells apart two machines that were given the same node name.
+std::string machine_id() {
+  for (const char* path : {"/etc/machine-id", "/proc/sys/kernel/random/boot_id"}) {
+    const auto text = read_file(path);
+    if (text && !trim(*text).empty()) return std::string(trim(*text));
+  }
+  return host_name();
+}
+
+std::uint64_t random_seed() {
+  std::uint64_t seed = 0;
+  HERALD_CHECK(::getrandom(&seed, sizeof seed, 0) == sizeof seed);
+  return seed;
+}
+
+// ---- settings
+// ------------------------------------------------------------------------------------
+
+using Flags = std::map<std::string, std::vector<std::string>>;
+
+// The flags given, or an exit code (--help, --version, a word that is no flag).
+Result<Flags, int> read_flags(int argc, char** argv) {
+  CLI::App app("Gives services their load-balancer addresses and answers for them.", "heraldd");
+  app.set_version_flag("--version", "heraldd " HERALD_VERSION);
+  app.footer(
+      "Each setting may also stand in the file given by --config, or in the environment under the "
+      "name in brackets.\nExit codes: 0 clean, 1 could not start, 2 usage.");
+  Flags values;
+  for (const auto& info : config::settings_table()) {
+    const std::string flag = "--" + info.name;
+    std::string help = info.help + " [" + config::environment_name(info.name) + "]";
+    if (info.placeholder.empty()) {
+      app.add_flag(flag, help);
+      continue;
+    }
+    if (!info.default_value.empty()) help += " (" + info.default_value + ")";
+    app.add_option(flag, values[info.name], help)
+        ->type_name(info.placeholder)
+        ->allow_extra_args(false);
+  }
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& e) {
+    return error(app.exit(e) == 0 ? kExitOk : kExitUsage);
+  }
+  Flags given;
+  for (const auto& info : config::settings_table()) {
+    if (app.count("--" + info.name) > 0) given[info.name] = values[info.name];
+  }
+  return given;
+}
+
+Result<config::Settings, std::vector<std::string>> read_all_settings(const Flags& flags) {
+  config::SettingsInput input;
+  input.flags = flags;
+  input.host_name = host_name();
+  for (char** variable = environ; *variable != nullptr; ++variable) {
+    const std::string pair(*variable);
+    const auto equals = pair.find('=');
+    if (equals != std::string::npos) {
+      input.environment[pair.substr(0, equals)] = pair.substr(equals + 1);
+    }
+  }
+  const auto variable = input.environment.find(config::environment_name("config"));
+  std::error_code ignored;
+  if (const auto flag = flags.find("config"); flag != flags.end()) {
+    input.file_name = flag->second.back();
+  } else if (variable != input.environment.end()) {
+    input.file_name = variable->second;
+  } else if (std::filesystem::exists(kDefaultConfig, ignored)) {
+    input.file_name = kDefaultConfig;
+  }
+  if (!input.file_name.empty()) {
+    auto text = read_file(input.file_name);
+    if (!text) {
+      return error(std::vector<std::string>{"config: cannot read the file " + input.file_name +
+                                            ": name one that exists with --config"});
+    }
+    input.file_text = std::move(*text);
+  }
+  return config::read_settings(input);
+}
+
+NodeConfig node_config(const config::Settings& settings) {
+  NodeConfig config;
+  config.name = NodeName(settings.node_name);
+  config.machine_id = machine_id();
+  config.version = HERALD_VERSION;
+  config.labels = settings.node_labels;
+  config.interfaces = settings.interfaces;
+  config.router_id = settings.bgp_router_id;
+  config.timing.lease = settings.store_lease_duration;
+  config.timing.revoke_after = settings.store_revoke_after;
+  config.timing.request_timeout = settings.store_timeout;
+  config.timing.leader_lease = settings.store_lease_duration * 5 / 2;
+  config.drain_timeout = settings.drain_timeout;
+  config.seed = random_seed();
+  return config;
+}
+
+// ---- --check
+// -------------------------------------------------------------------------------------
+
+int check(config::ManifestWatcher& watcher) {
+  config::Manifests manifests;
+  watcher.poll_changes(manifests);
+  const Desired desired = manifests.desired();
+  bool failed = false;
+  for (const Problem& problem : desired.problems) {
+    std::fprintf(stderr, "%s\n", to_string(problem).c_str());
+    failed = failed || problem.severity == Severity::Error;
+  }
+  std::fprintf(stderr, "%d objects, %zu problems\n", desired.objects_read, desired.problems.size());
+  return failed ? kExitFailed : kExitOk;
+}
+
+// ---- the wiring
+// ----------------------------------------------------------------------------------
+
+int run(const config::Settings& settings, config::ManifestWatcher& manifests) {
+  const NodeConfig config = node_config(settings);
+  const auto lock = HostLock::take(settings.run_dir, config.name, settings.store);
+  if (!lock) return fail(lock.error());
+
+  boost::asio::io_context loop;
+  Shell shell(loop);
+
+  const std::filesystem::path store_path(settings.store.substr(kEmbedded.size()));
+  std::error_code bad;
+  if (store_path.has_parent_path()) {
+    std::filesystem::create_directories(store_path.parent_path(), bad);
+  }
+  if (bad) {
+    return fail("store: cannot create directory " + store_path.parent_path().string() + ": " +
+                bad.message() + "; name another with --store");
+  }
+  auto store = coord::open_embedded_store(
+      store_path.string(), {.timeout = settings.store_timeout},
+      {.reply =
+           [&shell](std::uint64_t id, coord::StoreReply reply) {
+             shell.post(StoreAnswered{id, std::move(reply)});
+           },
+       .changed =
+           [&shell](std::vector<coord::Document> documents) {
+             shell.post(StoreChanged{std::move(documents)});
+           },
+       .trouble =
+           [&shell](std::string sentence) { shell.post_store_trouble(std::move(sentence)); }});
+  if (!store) return fail("store: " + store.error());
+
+  LinkMonitor links;
+  if (const auto opened = links.open(); !opened) return fail("links: " + opened.error());
+
+  l2::PacketResponder responder([&shell](const l2::Conflict& conflict) {
+    shell.post(ConflictSeen{conflict.link, conflict.vip, conflict.other});
+  });
+  if (const auto started = responder.start(); !started) {
+    return fail("l2-responder: " + started.error());
+  }
+
+  bgp::PeerConnections peers(loop,
+                             {.connected =
+                                  [&shell](PeerName peer, IpAddress local) {
+                                    shell.post(BgpConnected{std::move(peer), local});
+                                  },
+                              .connect_failed =
+                                  [&shell](PeerName peer, std::string why) {
+                                    shell.post(BgpConnectFailed{std::move(peer), std::move(why)});
+                                  },
+                              .received =
+                                  [&shell](PeerName peer, Bytes bytes) {
+                                    shell.post(BgpReceived{std::move(peer), std::move(bytes)});
+                                  },
+                              .closed =
+                                  [&shell](PeerName peer, std::string why) {
+                                    shell.post(BgpClosed{std::move(peer), std::move(why)});
+                                  }});
+
+  Node node(config, boot_now());
+  const auto admin = AdminServer::open(loop, settings.admin, [&](std::string_view request) {
+    ShellFacts facts = shell.facts();
+    facts.store_uri = settings.store;
+    facts.responder = "packet";
+    return answer(node, facts, request, boot_now());
+  });
+  if (!admin) return fail(admin.error());
+
+  const bool clean = shell.run(node, {manifests, links, **store, responder, peers});
+  responder.stop();  // silence first
+  (*store)->close();
+  return clean ? kExitOk : kExitFailed;
+}
+
+int main(int argc, char** argv) {
+  std::signal(SIGPIPE, SIG_IGN);  // whoever reads the log may go
+  const auto flags = read_flags(argc, argv);
+  if (!flags) return flags.error();
+  const auto settings = read_all_settings(*flags);
+  if (!settings) {
+    for (const std::string& fault : settings.error()) fail(fault);
+    return kExitFailed;
+  }
+  if (settings->bgp_local_port) {
+    return fail(
+        "bgp-local-port: this version opens its sessions itself and listens on no port: "
+        "leave it out, or write none");
+  }
+  // Without any, this node would believe that users want nothing, and free what they have.
+  if (settings->manifests.empty()) {
+    return fail("manifests: no directory is given: name one with --manifests");
+  }
+  const auto manifests = config::ManifestWatcher::open(settings->manifests);
+  if (!manifests) return fail(manifests.error());
+  if (settings->check) return check(**manifests);
+  start_logging(settings->log_format, settings->log_level);
+  return run(*settings, **manifests);
+}
+
+}  // namespace
+}  // namespace herald::daemon
+
+int main(int argc, char** argv) {
+  return herald::daemon::main(argc, argv);
+}
