@@ -19,8 +19,8 @@ struct LargeCommunity {  // RFC 8092
 struct RouteAttributes {
   unsigned as_path_prepend = 0;  // our AS so many times more than needed
   std::optional<std::uint32_t> med;
-  std::optional<std::uint32_t> local_pref;   // sent to internal peers only; they get 100 by default
-  std::vector<std::uint32_t> communities;    // RFC 1997, sorted
+  std::optional<std::uint32_t> local_pref;  // sent to internal peers only; they get 100 by default
+  std::vector<std::uint32_t> communities;   // RFC 1997, sorted
   std::vector<LargeCommunity> large_communities;  // sorted
   auto operator<=>(const RouteAttributes&) const = default;
 };

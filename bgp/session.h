@@ -1,8 +1,8 @@
 // bgp/session.h: one active BGP session (RFC 4271 §8), as a pure machine.
 //
 // Idle -> Connect -> OpenSent -> OpenConfirm -> Established; whatever goes wrong leads to Active,
-// which waits (with back-off and jitter) and connects again. We speak only: what a peer announces is
-// checked and then forgotten. Bytes and instants come in, actions come out.
+// which waits (with back-off and jitter) and connects again. We speak only: what a peer announces
+// is checked and then forgotten. Bytes and instants come in, actions come out.
 #pragma once
 
 #include <cstdint>
@@ -105,6 +105,7 @@ class Session {
 
  private:
   bool internal() const;
+  Duration negotiated_hold() const { return hold_; }  // 0: no keepalives (§4.2)
   void connect(Instant now);
   void enter(SessionState next, std::string cause, Instant now);
   void fail(const Notification& notification, const std::string& why, Instant now);
@@ -128,7 +129,7 @@ class Session {
 
   Negotiated negotiated_;
   bool end_of_rib_due_ = false;
-  Duration keepalive_interval_ = 0s;
+  Duration hold_ = 0s, keepalive_interval_ = 0s;
   std::optional<Instant> retry_at_, hold_until_, keepalive_at_;
   unsigned failures_ = 0;
 
