@@ -1,8 +1,10 @@
 #include "bgp/peer_io.h"
 
 #include <netinet/in.h>
+#include <sys/socket.h>
 
 #include <array>
+#include <cerrno>
 #include <deque>
 #include <map>
 #include <utility>
@@ -89,11 +91,10 @@ class Connection : public std::enable_shared_from_this<Connection> {
 
  private:
   void set_hops(const Connect& to, boost::system::error_code& bad) {
-    if (to.address.is_v4()) {
-      socket_.set_option(asio::ip::unicast::hops(to.ttl), bad);
-    } else {
-      socket_.set_option(
-          asio::detail::socket_option::integer<IPPROTO_IPV6, IPV6_UNICAST_HOPS>(to.ttl), bad);
+    const bool v4 = to.address.is_v4();
+    if (setsockopt(socket_.native_handle(), v4 ? IPPROTO_IP : IPPROTO_IPV6,
+                   v4 ? IP_TTL : IPV6_UNICAST_HOPS, &to.ttl, sizeof(to.ttl)) != 0) {
+      bad.assign(errno, boost::system::system_category());
     }
   }
 
