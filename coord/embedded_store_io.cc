@@ -153,8 +153,7 @@ Result<void> check_directory(const std::string& store, const std::string& direct
   return {};
 }
 
-// Looks at the file without SQLite, which would already write beside it.
-Result<void> check_header(const std::string& store, const std::string& path) {
+Result<void> check_file(const std::string& store, const std::string& path) {
   struct stat info {};
   if (::stat(path.c_str(), &info) != 0) return error(store + " cannot be opened: " + why(errno));
   if (!S_ISREG(info.st_mode)) {
@@ -164,15 +163,29 @@ Result<void> check_header(const std::string& store, const std::string& path) {
     return error(store + " cannot be opened for reading and writing: " + why(errno) +
                  "; give it to heraldd's user with chown and chmod u+rw, or mount it read-write");
   }
-  const UniqueFd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  return {};
+}
+
+// Reads the header by SQLite's own file: before its first statement, which would already write
+// beside it, and by no descriptor of ours, since closing that would drop the locks this process has
+// on the file (POSIX).
+Result<void> check_header(const std::string& store, sqlite3* db) {
+  sqlite3_file* file = nullptr;
+  sqlite3_file_control(db, "main", SQLITE_FCNTL_FILE_POINTER, &file);
   std::array<unsigned char, kHeaderBytes> header{};
-  const auto got = fd ? ::pread(fd.get(), header.data(), header.size(), 0) : -1;
-  if (got < 0) return error(store + " cannot be read: " + why(errno) + "; check the disk");
+  sqlite3_int64 size = 0;
+  int rc = file->pMethods->xFileSize(file, &size);
+  if (rc == SQLITE_OK && size >= static_cast<sqlite3_int64>(kHeaderBytes)) {
+    rc = file->pMethods->xRead(file, header.data(), static_cast<int>(header.size()), 0);
+  }
+  if (rc != SQLITE_OK) {
+    return error(store + " cannot be read: " + sqlite3_errstr(rc) + "; check the disk");
+  }
   const std::string remedy =
       "; it was left as it is. Correct the path of the store, or, if it is the right one, stop "
       "every heraldd that shares it, and put back a copy or move it away";
-  if (static_cast<std::size_t>(got) < header.size()) {
-    return error(store + " is not a Herald store: it has only " + std::to_string(got) + " bytes" +
+  if (size < static_cast<sqlite3_int64>(kHeaderBytes)) {
+    return error(store + " is not a Herald store: it has only " + std::to_string(size) + " bytes" +
                  remedy);
   }
   if (std::memcmp(header.data(), "SQLite format 3", 16) != 0) {
@@ -320,7 +333,7 @@ Result<void> EmbeddedStore::open() {
   if (::lstat(path_.c_str(), &info) != 0 && errno == ENOENT) {
     if (const auto ok = create(store, path_, directory); !ok) return ok;
   }
-  if (const auto ok = check_header(store, path_); !ok) return ok;
+  if (const auto ok = check_file(store, path_); !ok) return ok;
 
   busy_.timeout = kOpenTimeout;
   const auto id = file_id(path_);
@@ -333,6 +346,7 @@ Result<void> EmbeddedStore::open() {
   file_ = *id;
   // A damaged file is evidence: closing it again must not write the log back into it.
   sqlite3_db_config(db_.get(), SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, nullptr);
+  if (const auto ok = check_header(store, db_.get()); !ok) return ok;
   if (const auto ok = check_content(store, db_.get()); !ok) return ok;
   sqlite3_db_config(db_.get(), SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 0, nullptr);
 

@@ -10,9 +10,6 @@
 //
 // A file that is not such a store is refused and left as it is. A file that is removed or replaced
 // while in use fails every request: two halves of the nodes would use two stores.
-//
-// In one process a file is opened once (POSIX locks belong to the process), and never carried over
-// a fork.
 #pragma once
 
 #include <memory>
