@@ -213,9 +213,10 @@ class Lab:
         self.processes, self.namespaces = [], []
         self.store = f"embedded:{self.dir}/herald.db"
         self.manifests = os.path.join(self.dir, "manifests")
-        # An empty file of settings: the host's own must not change what the lab shows.
+        # No settings but the flags: the host's own file must not change what the lab shows.
         self.config = os.path.join(self.dir, "herald.yaml")
-        open(self.config, "w").close()
+        with open(self.config, "w") as file:
+            file.write("# all settings are given as flags\n")
         os.mkdir(self.manifests)
         if manifests:
             for file in sorted(os.listdir(manifests)):
