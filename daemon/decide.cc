@@ -190,9 +190,10 @@ coord::TablePlan place(const Policies& policies, const ipam::Holdings& holdings,
       const auto& links = m.document->info.links;
       const auto names = policies.l2_links(vip, services, m.labels, links);
       if (names.empty()) continue;
-      const bool here = std::any_of(links.begin(), links.end(), [&](const coord::MemberLink& l) {
-        return contains(names, l.name) && covers(l, vip);
-      });
+      const bool here =
+          std::any_of(links.begin(), links.end(), [&, &to = vip](const coord::MemberLink& l) {
+            return contains(names, l.name) && covers(l, to);
+          });
       if (on_subnet && !here) continue;
       if (here && !on_subnet) planned.candidates.clear();
       on_subnet = on_subnet || here;

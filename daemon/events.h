@@ -1,5 +1,5 @@
-// daemon/events.h: everything that the daemon can learn, and everything that it can do: the one seam
-// between the core and the world. Production and the simulator both live behind it.
+// daemon/events.h: everything that the daemon can learn, and everything that it can do: the one
+// seam between the core and the world. Production and the simulator both live behind it.
 #pragma once
 
 #include <cstdint>
@@ -56,11 +56,12 @@ struct ConflictSeen {  // another station uses a VIP that is ours
 };
 struct StopRequested {};
 
-using Event = std::variant<TimePassed, DesiredRead, LinksRead, StoreAnswered, StoreChanged,
-                           BgpConnected, BgpConnectFailed, BgpReceived, BgpClosed, ConflictSeen,
-                           StopRequested>;
+using Event =
+    std::variant<TimePassed, DesiredRead, LinksRead, StoreAnswered, StoreChanged, BgpConnected,
+                 BgpConnectFailed, BgpReceived, BgpClosed, ConflictSeen, StopRequested>;
 
-// ---- out: to be carried out in the order given -----------------------------------------------------
+// ---- out: to be carried out in the order given
+// -----------------------------------------------------
 
 // What this node may answer for. When it has been applied, no answer by an older one may be sent: a
 // write that passes a VIP on may follow right behind.

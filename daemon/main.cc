@@ -9,6 +9,7 @@
 #include <cstdio>
 #include <filesystem>
 #include <fstream>
+#include <iterator>
 #include <map>
 #include <memory>
 #include <optional>
@@ -49,9 +50,9 @@ int fail(const std::string& sentence) {
 
 std::optional<std::string> read_file(const std::string& path) {
   std::ifstream in(path, std::ios::binary);
-  std::ostringstream text;
-  if (!in || !(text << in.rdbuf())) return std::nullopt;
-  return text.str();
+  std::string text{std::istreambuf_iterator<char>(in), {}};
+  if (!in.is_open() || in.bad()) return std::nullopt;
+  return text;
 }
 
 std::string host_name() {
@@ -91,13 +92,17 @@ Result<Flags, int> read_flags(int argc, char** argv) {
     const std::string flag = "--" + info.name;
     std::string help = info.help + " [" + config::environment_name(info.name) + "]";
     if (info.placeholder.empty()) {
-      app.add_flag(flag, help);
+      app.add_flag(flag)->description(help);
       continue;
     }
     if (!info.default_value.empty()) help += " (" + info.default_value + ")";
-    app.add_option(flag, values[info.name], help)
-        ->type_name(info.placeholder)
-        ->allow_extra_args(false);
+    CLI::Option* option = app.add_option(flag, values[info.name], help);
+    option->type_name(info.placeholder);
+    if (info.repeatable) {
+      option->allow_extra_args(false);
+    } else {
+      option->expected(1)->take_last();
+    }
   }
   try {
     app.parse(argc, argv);
