@@ -83,8 +83,8 @@ CreationTime read_creation_time(MapReader& metadata) {
     return std::nullopt;
   }
   const auto days = std::chrono::sys_days(date).time_since_epoch();
-  return std::chrono::duration_cast<std::chrono::seconds>(days).count() + part[3] * 3600 +
-         part[4] * 60 + part[5];
+  return std::chrono::duration_cast<std::chrono::seconds>(days).count() + 3600L * part[3] +
+         60L * part[4] + part[5];
 }
 
 }  // namespace herald::config

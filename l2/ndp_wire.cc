@@ -8,7 +8,6 @@ constexpr std::uint8_t kFragment = 44;
 constexpr std::uint8_t kHopLimit = 255;
 constexpr std::uint8_t kSourceLinkLayer = 1;
 constexpr std::uint8_t kTargetLinkLayer = 2;
-constexpr std::size_t kFixedLength = 24;  // ICMPv6 header, flags and target
 
 IpAddress all_nodes() {
   return IpAddress::v6((Uint128{0xff02} << 112) | 1);
