@@ -88,7 +88,7 @@ class HeraldCase(unittest.TestCase):
             held = {name: sorted(s.get("ips") or []) for name, s in said.items()}
             return held if all(held.values()) else None
         held = self.wait(all_there, f"an IP for each of {', '.join(sorted(services))}")
-        self.lab.serve(vip for ips in held.values() for vip in ips)
+        self.lab.serve(vips_of(held))
         return held
 
     def owners(self, vips):

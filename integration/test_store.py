@@ -8,14 +8,15 @@ from herald_case import HeraldCase
 class Store(HeraldCase):
     nodes = 1
 
-    def refused(self, path):
+    def refused(self, path, named=None):
+        """heraldd ends with 1 and a sentence about the store at `path`, or about `named`."""
         done = self.heraldd(
             "--node-name", "n1", "--store", f"embedded:{path}", "--manifests", self.lab.manifests,
             "--admin", f"{self.lab.dir}/refused.sock", "--run-dir", f"{self.lab.dir}/refused")
         text = done.stdout + done.stderr
         self.assertEqual(done.returncode, 1, text)
-        self.assertIn(path, text)
-        return text
+        self.assertIn(named or path, text)
+        self.assertIn("store", text)
 
     def test_garbage_is_refused_and_kept(self):
         path = f"{self.lab.dir}/garbage.db"
@@ -43,5 +44,5 @@ class Store(HeraldCase):
         with open(path, "rb") as file:
             self.assertEqual(file.read(), damaged)
 
-    def test_directory_that_is_missing(self):
-        self.refused(f"{self.lab.dir}/nowhere/herald.db")
+    def test_place_that_cannot_be_written(self):
+        self.refused(f"{self.lab.config}/herald.db", named=self.lab.config)  # that is a file
