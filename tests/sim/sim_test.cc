@@ -1,0 +1,56 @@
+#include <gtest/gtest.h>
+
+#include "tests/sim/world.h"
+
+namespace herald::sim {
+namespace {
+
+Verdict run(std::uint64_t seed, bool faults = true, Wrong wrong = Wrong::Nothing) {
+  return World({seed, faults, wrong, {}}).run();
+}
+
+// 2,000 seeds in four parts, so that they run side by side.
+class Seeds : public testing::TestWithParam<std::uint64_t> {};
+
+TEST_P(Seeds, OneAnnouncerNothingLostAllSettles) {
+  for (std::uint64_t seed = GetParam(); seed < GetParam() + 500; ++seed) {
+    const Verdict v = run(seed);
+    ASSERT_EQ(v.violation, "") << "seed " << seed << ": `herald_sim --seed " << seed
+                               << "` tells its story";
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Swarm, Seeds, testing::Values(1, 501, 1001, 1501));
+
+TEST(Simulation, WithoutFaultsNothingMoves) {
+  for (std::uint64_t seed = 1; seed <= 100; ++seed) {
+    const Verdict v = run(seed, false);
+    ASSERT_EQ(v.violation, "") << "seed " << seed;
+    ASSERT_EQ(v.moves, 0u) << "seed " << seed;
+  }
+}
+
+TEST(Simulation, TheSameSeedIsTheSameStory) {
+  for (std::uint64_t seed = 1; seed <= 20; ++seed) {
+    const Verdict a = run(seed), b = run(seed);
+    EXPECT_EQ(a.trace_hash, b.trace_hash) << "seed " << seed;
+    EXPECT_EQ(a.events, b.events) << "seed " << seed;
+  }
+}
+
+// The checks are worth something: each wrong world is caught.
+class Wrongs : public testing::TestWithParam<Wrong> {};
+
+TEST_P(Wrongs, IsCaught) {
+  for (std::uint64_t seed = 1; seed <= 300; ++seed) {
+    if (!run(seed, true, GetParam()).violation.empty()) return;
+  }
+  FAIL() << "300 seeds found nothing wrong";
+}
+
+INSTANTIATE_TEST_SUITE_P(World, Wrongs,
+                         testing::Values(Wrong::ClockStopsInSuspend, Wrong::GrantsAppliedLate,
+                                         Wrong::DeadlineOverstayed, Wrong::StoreIgnoresBase));
+
+}  // namespace
+}  // namespace herald::sim

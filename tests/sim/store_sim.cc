@@ -1,0 +1,94 @@
+#include "tests/sim/store_sim.h"
+
+#include <fmt/core.h>
+
+namespace herald::sim {
+
+using namespace coord;
+
+StoreReply StoreSim::read(const DocumentKey& key) const {
+  const auto it = documents_.find(key);
+  if (it == documents_.end()) return ReadReply{};
+  return ReadReply{it->second};
+}
+
+StoreReply StoreSim::list() const {
+  ListReply out;
+  for (const auto& [key, document] : documents_) out.documents.push_back(document);
+  return out;
+}
+
+CasOutcome StoreSim::cas(const CasDocument& request) {
+  const DocumentKey key = key_of(request.document);
+  const auto it = documents_.find(key);
+  const Revision current = it == documents_.end() ? Revision{} : revision_of(it->second);
+  if (current != request.base && !ignore_base_) return CasOutcome::Conflict;
+  if (const auto* table = std::get_if<TableDocument>(&request.document)) {
+    ++table_writes_;
+    TableDocument none;
+    none.shard = table->shard;
+    check(it == documents_.end() ? none : std::get<TableDocument>(it->second), *table);
+  } else if (const auto* status = std::get_if<StatusDocument>(&request.document)) {
+    check(*status);
+  }
+  documents_[key] = request.document;
+  return CasOutcome::Won;
+}
+
+void StoreSim::set_wanted(std::set<ObjectName> wanted) {
+  wanted_ = std::move(wanted);
+}
+
+std::map<IpAddress, TableEntry> StoreSim::table() const {
+  std::map<IpAddress, TableEntry> out;
+  for (const auto& [key, document] : documents_) {
+    if (const auto* t = std::get_if<TableDocument>(&document)) {
+      out.insert(t->entries.begin(), t->entries.end());
+    }
+  }
+  return out;
+}
+
+// No IP is lost, given twice, or given to an owner under an epoch that it had before.
+void StoreSim::check(const TableDocument& before, const TableDocument& after) {
+  for (const auto& [vip, entry] : before.entries) {
+    const auto now = after.entries.find(vip);
+    for (const ObjectName& service : entry.services) {
+      if (!wanted_.contains(service)) continue;
+      const bool kept = now != after.entries.end() && now->second.services == entry.services;
+      if (!kept) fail(fmt::format("{} lost {}", to_string(service), to_string(vip)));
+    }
+    if (now == after.entries.end() && entry.owner) {
+      fail(fmt::format("{} was freed while {} owned it", to_string(vip), entry.owner->str()));
+    }
+  }
+  for (const auto& [vip, entry] : after.entries) {
+    if (entry.services.size() > 1) fail(to_string(vip) + " was given to two services");
+    const auto was = before.entries.find(vip);
+    const bool same_owner = was != before.entries.end() && was->second.owner == entry.owner &&
+                            was->second.inc == entry.inc;
+    Epoch& highest = epochs_[vip];
+    if (entry.owner && !same_owner && entry.epoch <= highest) {
+      fail(fmt::format("{} changed its owner under the old epoch {}", to_string(vip),
+                       entry.epoch.value));
+    }
+    highest = std::max(highest, entry.epoch);
+  }
+}
+
+void StoreSim::check(const StatusDocument& status) {
+  const auto all = table();
+  for (const IpAddress& ip : status.ips) {
+    // The service may have been deleted, and its IP freed, while the status was on its way.
+    if (!all.contains(ip) && wanted_.contains(status.service)) {
+      fail(fmt::format("the status of {} names {}, which is not in the table",
+                       to_string(status.service), to_string(ip)));
+    }
+  }
+}
+
+void StoreSim::fail(std::string what) {
+  if (violation_.empty()) violation_ = std::move(what);
+}
+
+}  // namespace herald::sim
