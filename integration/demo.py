@@ -12,7 +12,7 @@ import time
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 from lab import netns  # noqa: E402
-from lab.lab import COMMUNITY, ROOT, Lab, Timeout  # noqa: E402
+from lab.lab import COMMUNITY, ROOT, Lab, Timeout, remove_leftovers  # noqa: E402
 
 MANIFESTS = os.path.join(ROOT, "integration", "manifests", "homelab")
 REQUESTED = {"dns/adguard": "10.25.150.253", "dns/unbound": "10.25.150.252",
@@ -138,8 +138,8 @@ class Story:
         lab = self.lab
 
         def each_one():
-            owners = self.owners()
-            return owners if all(o in [n.name for n in lab.nodes] for o in owners.values()) else None
+            owners, nodes = self.owners(), [n.name for n in lab.nodes]
+            return owners if all(o in nodes for o in owners.values()) else None
 
         owners = self.wait(each_one, 20, f"all {len(self.vips)} VIPs answer ARP or NDP, each from "
                                          "exactly one node")
@@ -357,7 +357,7 @@ def main():
     parser.add_argument("--clean", action="store_true")
     args = parser.parse_args()
     if args.clean:
-        gone = netns.remove_orphans(with_processes=True)
+        gone = remove_leftovers()
         print(f"removed {len(gone)} namespaces")
         return 0
     routers = [r for r in args.router.split(",") if r]

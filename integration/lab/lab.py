@@ -12,6 +12,7 @@
 included: only own processes (by id) and own namespaces (by name). Waits are polls with a deadline.
 """
 
+import glob
 import http.client
 import json
 import os
@@ -201,6 +202,17 @@ class TcpWatch:
         return gap, nodes
 
 
+def remove_leftovers():
+    """Removes what labs that are gone have left: killed ones, and those kept up on purpose. Returns
+    the names of their namespaces."""
+    gone = netns.remove_orphans(with_processes=True)
+    for path in glob.glob(os.path.join(tempfile.gettempdir(), "herald-lab-*")):
+        found = re.fullmatch(r"herald-lab-(\d+)-\w+", os.path.basename(path))
+        if found and not os.path.exists(f"/proc/{found[1]}"):
+            shutil.rmtree(path, ignore_errors=True)
+    return gone
+
+
 class Lab:
     asn = 64512
 
@@ -208,7 +220,7 @@ class Lab:
                  lease="2s", keep=False):
         self.bin_dir = bin_dir or os.environ.get("HERALD_BIN_DIR") or f"{ROOT}/build/release/bin"
         self.keep, self.lease, self.vips = keep, lease, list(vips)
-        self.dir = tempfile.mkdtemp(prefix="herald-lab-")
+        self.dir = tempfile.mkdtemp(prefix=f"herald-lab-{os.getpid()}-")
         os.chmod(self.dir, 0o755)
         self.processes, self.namespaces = [], []
         self.store = f"embedded:{self.dir}/herald.db"
