@@ -22,6 +22,10 @@ Cases(F...) -> Cases<F...>;
 // A store that does not answer a list keeps it in flight no longer than this many time-outs.
 constexpr int kListTimeouts = 10;
 
+// An IP that no manifest wants is released after this: the manifests of several nodes do not change
+// at the same moment.
+constexpr Duration kReleaseAfter = 1s;
+
 bgp::PeerConfig session_config(const BgpPeer& peer, const IpAddress& router_id) {
   bgp::PeerConfig c;
   c.name = peer.name;
@@ -320,6 +324,9 @@ void Node::run_machines(Instant now) {
     dirty_ = true;
     log(fmt::format("leader {}", led_ ? "is this node" : "is not this node any more"));
   }
+  for (const auto& [holding, due] : release_due_) {
+    if (due && now >= *due) dirty_ = true;
+  }
   const auto table_due = table_.next_deadline();
   if (table_due && now >= *table_due) dirty_ = true;
   std::erase_if(status_retry_, [&](const auto& retry) {
@@ -347,7 +354,12 @@ void Node::reconcile(Instant now) {
   coord::TablePlan plan;
   std::optional<Allocation> allocation;
   if (policies_.known()) {
-    if (editor.leads && table_.listed()) allocation = allocate(policies_, table_);
+    if (editor.leads && table_.listed()) {
+      allocation = allocate(policies_, table_);
+      keep_for_now(*allocation, now);
+    } else {
+      release_due_.clear();
+    }
     plan = place(policies_, allocation ? allocation->holdings : holdings_of(table_), peers_, now);
   }
   if (membership_.joined()) table_.edit(plan, editor, peers_, now);
@@ -358,6 +370,20 @@ void Node::reconcile(Instant now) {
   for (auto& request : table_.take_requests()) ask(std::move(request), now);
   if (allocation) write_statuses(*allocation, now);
   set_sessions(now);
+}
+
+// A leader whose manifests are a moment behind the others' must not free what they have just given.
+void Node::keep_for_now(Allocation& allocation, Instant now) {
+  std::map<ipam::Holding, std::optional<Instant>> due;
+  for (const ipam::Holding& holding : allocation.plan.released) {
+    const auto it = release_due_.find(holding);
+    std::optional<Instant> at = now + kReleaseAfter;
+    if (it != release_due_.end()) at = it->second;
+    if (at && now >= *at) at.reset();
+    if (at) allocation.holdings[holding.ip].push_back(holding.service);
+    due[holding] = at;
+  }
+  release_due_ = std::move(due);
 }
 
 void Node::write_statuses(const Allocation& allocation, Instant now) {
@@ -579,7 +605,8 @@ std::optional<Instant> Node::next_deadline() const {
   next = earliest(next, election_.next_deadline(right && !stop_by_));
   if (membership_.joined()) next = earliest(next, table_.next_deadline());
   if (!list_in_flight_) next = earliest(next, next_list_);
-  if (right) next = earliest(next, membership_.deadline());
+  if (right && membership_.joined()) next = earliest(next, membership_.deadline());
+  for (const auto& [holding, due] : release_due_) next = earliest(next, due);
   if (stop_by_) next = earliest(next, *stop_by_);
   for (const auto& [id, asked] : asked_) {
     const bool list = std::holds_alternative<coord::ListDocuments>(asked.request);

@@ -88,6 +88,7 @@ class Node {
 
   void run_machines(Instant now);
   void reconcile(Instant now);
+  void keep_for_now(Allocation& allocation, Instant now);
   void write_statuses(const Allocation& allocation, Instant now);
   void set_sessions(Instant now);
   void set_announcers(Instant now);
@@ -110,6 +111,8 @@ class Node {
   Policies policies_;
   std::map<ObjectName, coord::StatusDocument> statuses_;
   std::map<ObjectName, Instant> status_retry_;
+  // As the leader: when what nobody wants is released; none: it is being released.
+  std::map<ipam::Holding, std::optional<Instant>> release_due_;
   std::map<LinkIndex, l2::Announcer> announcers_;
   std::map<PeerName, bgp::Session> sessions_;
   std::map<PeerName, bgp::PeerConfig> session_configs_;
