@@ -23,6 +23,7 @@ WHOAMI = REQUESTED["default/whoami"]
 
 # What may at most pass until a VIP answers again. A crash: the lease of a dead node has to run out
 # (revoked at 1.25 x 2 s), then somebody takes over. A clean stop: one hand-over through the store.
+CALM = ("return", "thaw")  # events at which nothing has to move
 CRASH_LIMIT_MS, DRAIN_LIMIT_MS, QUIET_MS = 6000, 2000, 100
 
 
@@ -211,7 +212,7 @@ class Story:
                 self.record(kind, vip, s, before[vip], after[vip])
             else:
                 quiet.append((vip, s))
-                if kind == "return":
+                if kind in CALM:
                     self.record(kind, vip, s, before[vip], after[vip])
         bad = {v: f"{s['outage_ms']:.0f} ms, {[o['node'] for o in s['owners']]}" for v, s in quiet
                if s["outage_ms"] > QUIET_MS or [o["node"] for o in s["owners"]] != [before[v]]}
@@ -262,6 +263,23 @@ class Story:
         self.check(self.read_services() == self.services, "every service has the IPs it had")
         return now
 
+    def freeze(self, node, before):
+        """A node that hangs believes afterwards, for a moment, that no time has passed. It must not
+        answer for what others have taken over meanwhile, although the requests wait for it."""
+        def moved(observer):
+            told = observer.ips()
+            return told and all(told.get(v, {}).get("owner") not in (None, "", node.name)
+                                for v in self.vips)
+
+        after = self.event("freeze", f"{node.name} hangs (SIGSTOP)", before, node.freeze,
+                           lambda: moved(self.alive()[0]) and
+                           self.lab.client.whoami(WHOAMI, timeout=0.2) not in (None, node.name),
+                           CRASH_LIMIT_MS, {node.name})
+        now = self.event("thaw", f"{node.name} goes on (SIGCONT)", after, node.thaw,
+                         lambda: moved(node) and self.back(node), 0, set())
+        self.see_routes()
+        return now
+
     def end(self):
         self.chapter("all nodes are stopped")
         for node in self.alive():
@@ -283,6 +301,7 @@ class Story:
         self.routers_reach()
         owners = self.owners()
         owners = self.failover("crash", self.lab.node(owners[WHOAMI]), owners)
+        owners = self.freeze(self.lab.node(owners[WHOAMI]), owners)
         busiest = max(self.alive(), key=lambda n: list(owners.values()).count(n.name))
         self.failover("drain", busiest, owners)
         if not self.lab.keep:
@@ -298,7 +317,7 @@ class Story:
                                    if f"{v}/{128 if ':' in v else 32}" in t)]
                         for v in sorted(self.vips, key=lambda v: (self.vips[v], v))])
             self.say()
-        moved = [e for e in self.events if e["event"] != "return"]
+        moved = [e for e in self.events if e["event"] not in CALM]
         if moved:
             self.table(["event", "service", "IP", "from", "to", "missed for", "lost probes",
                         "two owners"],
@@ -306,9 +325,9 @@ class Story:
                          f"{e['outage_ms']:.0f} ms", e["lost_probes"], f"{e['dual_owner_ms']:.0f} ms"]
                         for e in moved])
             self.say()
-        returns = [e for e in self.events if e["event"] == "return"]
+        returns = [e for e in self.events if e["event"] in CALM]
         if returns:
-            self.say(f"  on return: worst gap {max(e['outage_ms'] for e in returns):.0f} ms, "
+            self.say(f"  on return and thaw: worst gap {max(e['outage_ms'] for e in returns):.0f} ms, "
                      f"{sum(e['from'] != e['to'] for e in returns)} VIPs moved")
         failed = [(text, detail) for ok, text, detail in self.checks if not ok]
         for text, detail in failed:

@@ -47,6 +47,7 @@ class Node:
         self.admin = os.path.join(lab.dir, f"{self.name}.sock")
         self.log = os.path.join(lab.dir, f"{self.name}-heraldd.log")
         self.heraldd = self.whoami = None
+        self.frozen = False
 
     def start_whoami(self):
         self.whoami = self.lab.spawn(self.name, f"{self.name}-whoami",
@@ -66,7 +67,17 @@ class Node:
             "--bgp-router-id", self.address, *extra])
 
     def alive(self):
-        return self.heraldd is not None and self.heraldd.poll() is None
+        return self.heraldd is not None and self.heraldd.poll() is None and not self.frozen
+
+    def freeze(self):
+        """heraldd gets no processor any more (SIGSTOP), as in a machine that hangs, until thaw().
+        Its sessions stay open and packets wait for it."""
+        self.heraldd.send_signal(signal.SIGSTOP)
+        self.frozen = True
+
+    def thaw(self):
+        self.heraldd.send_signal(signal.SIGCONT)
+        self.frozen = False
 
     def crash(self):
         """The node dies: heraldd and its services are killed at once."""
