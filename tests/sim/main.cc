@@ -1,41 +1,72 @@
 // herald_sim: runs seeds of the simulation, or tells the story of one.
+#include <atomic>
 #include <chrono>
 #include <cstdio>
+#include <mutex>
+#include <string>
+#include <thread>
+#include <vector>
 
 #include <CLI/CLI.hpp>
 
 #include "tests/sim/world.h"
 
+namespace {
+
+using namespace herald::sim;
+
+int tell_story(std::uint64_t seed) {
+  World world(
+      {seed, true, Wrong::Nothing, [](const std::string& line) { std::puts(line.c_str()); }});
+  const Verdict v = world.run();
+  std::printf("seed %lu: %s; %lu events, %lu moves, trace %016lx\n", seed,
+              v.violation.empty() ? "all was well" : v.violation.c_str(), v.events, v.moves,
+              v.trace_hash);
+  return v.violation.empty() ? 0 : 1;
+}
+
+int run_many(std::uint64_t from, std::uint64_t count, unsigned jobs) {
+  const auto begin = std::chrono::steady_clock::now();
+  std::atomic<std::uint64_t> next{from}, bad{0}, events{0}, moves{0};
+  std::uint64_t first_bad = 0;
+  std::mutex printing;
+  const auto work = [&] {
+    for (std::uint64_t s = next++; s < from + count; s = next++) {
+      const Verdict v = World({s, true, Wrong::Nothing, {}}).run();
+      events += v.events;
+      moves += v.moves;
+      if (v.violation.empty()) continue;
+      const std::lock_guard lock(printing);
+      if (bad++ == 0 || s < first_bad) first_bad = s;
+      std::printf("seed %lu: %s\n", s, v.violation.c_str());
+      std::fflush(stdout);
+    }
+  };
+  std::vector<std::jthread> threads;
+  for (unsigned i = 0; i < jobs; ++i) threads.emplace_back(work);
+  threads.clear();
+  const std::chrono::duration<double> took = std::chrono::steady_clock::now() - begin;
+  std::printf("%lu seeds, %lu events, %lu moves in %.1f s (%.0f seeds/s); %lu bad\n", count,
+              events.load(), moves.load(), took.count(), static_cast<double>(count) / took.count(),
+              bad.load());
+  if (bad == 0) return 0;
+  std::printf("first bad seed: %lu; `herald_sim --seed %lu` tells its story\n", first_bad,
+              first_bad);
+  return 1;
+}
+
+}  // namespace
+
 int main(int argc, char** argv) {
-  using namespace herald::sim;
   std::uint64_t seed = 0, from = 1, count = 2000;
+  unsigned jobs = 1;
   CLI::App app{"Herald's deterministic simulation: whole nodes in a fake world"};
   auto* one = app.add_option("--seed", seed, "replay this seed and print its story");
   app.add_option("--from", from, "first seed")->capture_default_str();
   app.add_option("--count", count, "how many seeds")->capture_default_str();
+  app.add_option("--jobs", jobs, "how many to run side by side")
+      ->capture_default_str()
+      ->check(CLI::Range(1, 256));
   CLI11_PARSE(app, argc, argv);
-
-  if (*one) {
-    World world(
-        {seed, true, Wrong::Nothing, [](const std::string& line) { std::puts(line.c_str()); }});
-    const Verdict v = world.run();
-    std::printf("seed %lu: %s; %lu events, %lu moves, trace %016lx\n", seed,
-                v.violation.empty() ? "all was well" : v.violation.c_str(), v.events, v.moves,
-                v.trace_hash);
-    return v.violation.empty() ? 0 : 1;
-  }
-  const auto begin = std::chrono::steady_clock::now();
-  std::uint64_t bad = 0, events = 0, moves = 0;
-  for (std::uint64_t s = from; s < from + count; ++s) {
-    const Verdict v = World({s, true, Wrong::Nothing, {}}).run();
-    events += v.events;
-    moves += v.moves;
-    if (v.violation.empty()) continue;
-    ++bad;
-    std::printf("seed %lu: %s (herald_sim --seed %lu tells how)\n", s, v.violation.c_str(), s);
-  }
-  const std::chrono::duration<double> took = std::chrono::steady_clock::now() - begin;
-  std::printf("%lu seeds, %lu events, %lu moves in %.1f s; %lu bad\n", count, events, moves,
-              took.count(), bad);
-  return bad == 0 ? 0 : 1;
+  return *one ? tell_story(seed) : run_many(from, count, jobs);
 }

@@ -188,12 +188,20 @@ void World::arm(Host& host) {
 
 void World::perform(Host& host, const daemon::Effect& effect) {
   const auto grant = [&](std::function<void(l2::Grants&)> change) {
-    if (options_.wrong == Wrong::GrantsAppliedLate) {
+    l2::Grants next = host.grants;
+    change(next);
+    const bool silences =
+        std::any_of(host.grants.links.begin(), host.grants.links.end(), [&](const auto& link) {
+          const l2::LinkGrant* now = next.link(link.first);
+          return now == nullptr || !std::includes(now->vips.begin(), now->vips.end(),
+                                                  link.second.vips.begin(), link.second.vips.end());
+        });
+    if (options_.wrong == Wrong::GrantsAppliedLate && silences) {
       after(100ms, [&host, change, life = host.life] {
         if (host.life == life) change(host.grants);
       });
     } else {
-      change(host.grants);
+      host.grants = next;
     }
   };
   const Duration overstay = options_.wrong == Wrong::DeadlineOverstayed ? timing_.lease / 2 : 0s;
@@ -306,7 +314,6 @@ void World::fault() {
         host.frozen = false;
         if (options_.wrong == Wrong::ClockStopsInSuspend) {
           host.offset -= length;
-          host.grants.deadline = std::min(host.grants.deadline, kNever);
         }
         tell(host.name.str() + " goes on");
         for (auto& e : std::exchange(host.backlog, {})) deliver(host, std::move(e));
