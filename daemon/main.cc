@@ -1,6 +1,7 @@
 // heraldd: the wiring diagram. Each part is built here and handed what it needs; shell.run() does
 // the rest. Exit codes: 0 clean, 1 could not start or was cut short, 2 usage.
 #include <sys/random.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include <array>
@@ -22,6 +23,7 @@
 
 #include "base/check.h"
 #include "base/clock_io.h"
+#include "base/fd_io.h"
 #include "base/host_lock_io.h"
 #include "base/text.h"
 #include "bgp/peer_io.h"
@@ -183,7 +185,17 @@ int check(config::ManifestWatcher& watcher) {
 // ---- the wiring
 // ----------------------------------------------------------------------------------
 
+// Without the privilege, this node would be given VIPs and be silent about them.
+bool may_open_packet_sockets() {
+  return static_cast<bool>(UniqueFd(::socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC, 0)));
+}
+
 int run(const config::Settings& settings, config::ManifestWatcher& manifests) {
+  if (!may_open_packet_sockets()) {
+    return fail(
+        "l2-responder: cannot open a packet socket: give heraldd CAP_NET_RAW, or run it as "
+        "root");
+  }
   const NodeConfig config = node_config(settings);
   const auto lock = HostLock::take(settings.run_dir, config.name, settings.store);
   if (!lock) return fail(lock.error());
