@@ -50,7 +50,8 @@ TEST_P(Wrongs, IsCaught) {
 
 INSTANTIATE_TEST_SUITE_P(World, Wrongs,
                          testing::Values(Wrong::ClockStopsInSuspend, Wrong::GrantsAppliedLate,
-                                         Wrong::DeadlineOverstayed, Wrong::StoreIgnoresBase));
+                                         Wrong::DeadlineOverstayed, Wrong::StoreIgnoresBase,
+                                         Wrong::ClocksBeyondDrift, Wrong::TimingsDisagree));
 
 }  // namespace
 }  // namespace herald::sim

@@ -50,6 +50,7 @@ World::World(Options options)
     host->index = i;
     host->name = NodeName("n" + std::to_string(i + 1));
     host->rate = options_.faults ? (rng_.one_in(2) ? 1.01 : 0.99) : 1.0;  // the extremes
+    if (options_.wrong == Wrong::ClocksBeyondDrift) host->rate = i % 2 == 0 ? 0.8 : 1.2;
     host->offset = rng_.between(0s, 1000s);
     hosts_.push_back(std::move(host));
   }
@@ -134,6 +135,10 @@ void World::start(Host& host) {
   config.name = host.name;
   config.machine_id = "machine-" + host.name.str();
   config.timing = timing_;
+  if (options_.wrong == Wrong::TimingsDisagree && host.index % 2 == 0) {
+    config.timing.lease *= 2;
+    config.timing.revoke_after *= 2;
+  }
   config.drain_timeout = 3s;
   config.seed = rng_.next();
   ++host.life;

@@ -27,6 +27,8 @@ enum class Wrong {
   GrantsAppliedLate,    // the responder hears of a silence after the write that followed it
   DeadlineOverstayed,   // the responder counts the lease from later than the sending
   StoreIgnoresBase,     // a compare-and-swap that does not compare
+  ClocksBeyondDrift,    // clocks run further apart than clock_drift says
+  TimingsDisagree,      // some hosts' lease is longer than what the others wait for
 };
 
 struct Swarm {  // which kinds of fault a seed has
