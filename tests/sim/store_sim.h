@@ -35,6 +35,8 @@ class StoreSim {
  private:
   void check(const coord::TableDocument& before, const coord::TableDocument& after);
   void check(const coord::StatusDocument& status);
+  bool surplus(const ObjectName& service, const IpAddress& vip) const;
+  bool told(const ObjectName& service, const IpAddress& vip) const;
   void fail(std::string what);
 
   bool ignore_base_;
