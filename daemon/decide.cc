@@ -157,13 +157,60 @@ ipam::Holdings holdings_of(const coord::Table& table) {
   return out;
 }
 
-Allocation allocate(const Policies& policies, const coord::Table& table) {
+namespace {
+
+// Holdings of one family that a service has beyond the one it can want. Not of requested IPs: as
+// many as are asked for.
+std::vector<ipam::Holding> surplus(const Desired& desired, const ipam::Holdings& holdings,
+                                   const Statuses& statuses) {
+  std::map<ObjectName, std::map<IpFamily, std::vector<IpAddress>>> held;
+  for (const auto& [ip, services] : holdings) {
+    for (const ObjectName& s : services) held[s][ip.family()].push_back(ip);
+  }
+  std::vector<ipam::Holding> out;
+  for (const Service& service : desired.services) {
+    const auto it = held.find(service.name);
+    if (it == held.end() || !service.requested.empty()) continue;
+    const auto status = statuses.find(service.name);
+    const auto told = [&](const IpAddress& ip) {
+      return contains(service.held, ip) ||
+             (status != statuses.end() && contains(status->second.ips, ip));
+    };
+    for (const auto& [family, ips] : it->second) {
+      // What was told is never taken back, even if that is more than one.
+      const bool any_told = std::any_of(ips.begin(), ips.end(), told);
+      for (const IpAddress& ip : ips) {
+        if (any_told ? !told(ip) : ip != ips.front()) out.push_back({ip, service.name});
+      }
+    }
+  }
+  return out;
+}
+
+}  // namespace
+
+Allocation allocate(const Policies& policies, const coord::Table& table,
+                    const ipam::Holdings& pending, const Statuses& statuses) {
   const Desired& desired = policies.desired();
-  const ipam::Holdings holdings = holdings_of(table);
+  ipam::Holdings holdings = holdings_of(table);
+  for (const auto& [ip, services] : pending) holdings.emplace(ip, services);
+  // To the planner, surplus is held by nobody that it knows: not free, and not wanted.
+  const ObjectName nobody;
+  const auto extra = surplus(desired, holdings, statuses);
+  for (const ipam::Holding& h : extra) holdings[h.ip] = {nobody};
   Allocation out;
   out.plan =
       ipam::plan({desired.pools, desired.namespaces, desired.services, holdings, desired.complete});
   out.holdings = ipam::carry_out(out.plan, holdings);
+  std::erase_if(out.plan.released, [&](const ipam::Holding& h) { return h.service == nobody; });
+  for (const ipam::Holding& h : extra) {
+    const auto still = out.holdings.find(h.ip);
+    if (still != out.holdings.end()) {
+      still->second = {h.service};  // the manifests are incomplete: nothing is released
+    } else {
+      out.plan.released.push_back(h);
+    }
+  }
   return out;
 }
 

@@ -67,7 +67,12 @@ struct Allocation {
   ipam::Plan plan;
   ipam::Holdings holdings;  // after the plan
 };
-Allocation allocate(const Policies& policies, const coord::Table& table);
+using Statuses = std::map<ObjectName, coord::StatusDocument>;
+// `pending`: what this leader has decided and the table does not show yet; a choice is made once.
+// `statuses`: which IP a service was told that it has. Two leaders one after the other may have
+// given it two, in two shards; then the one that was told is kept and the other is released.
+Allocation allocate(const Policies& policies, const coord::Table& table,
+                    const ipam::Holdings& pending, const Statuses& statuses);
 
 // For every VIP of `holdings`: its services and the members that may own it, for the table.
 coord::TablePlan place(const Policies& policies, const ipam::Holdings& holdings,

@@ -355,10 +355,17 @@ void Node::reconcile(Instant now) {
   std::optional<Allocation> allocation;
   if (policies_.known()) {
     if (editor.leads && table_.listed()) {
-      allocation = allocate(policies_, table_);
+      allocation = allocate(policies_, table_, pending_, statuses_);
+      for (const ipam::Holding& added : allocation->plan.added) {
+        pending_[added.ip] = {added.service};
+      }
+      std::erase_if(pending_, [&](const auto& given) {
+        return table_.find(given.first) != nullptr || !allocation->holdings.contains(given.first);
+      });
       keep_for_now(*allocation, now);
     } else {
       release_due_.clear();
+      pending_.clear();
     }
     plan = place(policies_, allocation ? allocation->holdings : holdings_of(table_), peers_, now);
   }

@@ -57,7 +57,7 @@ class Node {
   const coord::Table& table() const { return table_; }
   const l2::Grants& grants() const { return grants_; }
   const std::map<PeerName, bgp::Session>& sessions() const { return sessions_; }
-  const std::map<ObjectName, coord::StatusDocument>& statuses() const { return statuses_; }
+  const Statuses& statuses() const { return statuses_; }
   const std::string& store_trouble() const { return store_trouble_; }  // empty: it answers
   bool stopping() const { return stop_by_.has_value(); }
 
@@ -109,7 +109,8 @@ class Node {
   coord::Election election_;
   coord::Table table_;
   Policies policies_;
-  std::map<ObjectName, coord::StatusDocument> statuses_;
+  Statuses statuses_;
+  ipam::Holdings pending_;  // as the leader: given, and not in the table yet
   std::map<ObjectName, Instant> status_retry_;
   // As the leader: when what nobody wants is released; none: it is being released.
   std::map<ipam::Holding, std::optional<Instant>> release_due_;

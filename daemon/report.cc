@@ -245,7 +245,7 @@ json::array Report::nodes() const {
 json::array Report::pools() const {
   json::array out;
   if (!policies_.known()) return out;
-  const Allocation allocation = allocate(policies_, node_.table());
+  const Allocation allocation = allocate(policies_, node_.table(), {}, node_.statuses());
   for (std::size_t i = 0; i < allocation.plan.pools.size(); ++i) {
     const ipam::PoolUsage& u = allocation.plan.pools[i];
     const Pool& pool = desired().pools[i];
