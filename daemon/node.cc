@@ -53,6 +53,7 @@ Node::Node(NodeConfig config, Instant now)
                   config_.timing, Rng(config_.seed)),
       peers_(config_.name, config_.timing),
       election_(config_.name, config_.timing, Rng(config_.seed + 1)),
+      router_id_(config_.router_id),
       rng_(config_.seed + 2),
       next_list_(now) {
   HERALD_CHECK(config_.timing.lease <= config_.timing.revoke_after);
@@ -465,7 +466,8 @@ void Node::set_sessions(Instant now) {
   if (!policies_.known() || !links_known_) return;
   const coord::MemberInfo info = member_info();
   const Labels labels = policies_.node_labels(config_.name, info.labels);
-  std::optional<IpAddress> router_id = config_.router_id;
+  // Once chosen it stays: another router id would be another OPEN, and reset every session.
+  std::optional<IpAddress>& router_id = router_id_;
   for (const coord::MemberLink& l : info.links) {
     if (router_id) break;
     for (const Link& link : links_) {

@@ -117,6 +117,7 @@ class Node {
   std::map<LinkIndex, l2::Announcer> announcers_;
   std::map<PeerName, bgp::Session> sessions_;
   std::map<PeerName, bgp::PeerConfig> session_configs_;
+  std::optional<IpAddress> router_id_;
   Rng rng_;
 
   std::uint64_t next_id_ = 1;
