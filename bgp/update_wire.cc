@@ -220,23 +220,26 @@ bool good_next_hop(ByteView value, const Negotiated&) {
   return value.size() == 4;
 }
 bool good_aggregator(ByteView value, const Negotiated& n) {
-  return value.size() == (n.four_octet_as ? 8u : 6u);
+  if (value.size() != (n.four_octet_as ? 8u : 6u)) return false;
+  ByteReader in(value);
+  return (n.four_octet_as ? in.u32() : in.u16()) != 0;  // RFC 7607: AS 0 is nobody
 }
-bool good_segments(ByteView value, std::size_t as_size) {
+bool good_segments(ByteView value, std::size_t as_size, std::uint8_t last_type) {
   ByteReader in(value);
   while (!in.empty()) {
     const auto type = in.u8();
     const auto count = in.u8();
     in.bytes(count * as_size);
-    if (!in.ok() || count == 0 || type < 1 || type > 4) return false;
+    if (!in.ok() || count == 0 || type < 1 || type > last_type) return false;
   }
   return true;
 }
 bool good_as_path(ByteView value, const Negotiated& n) {
-  return good_segments(value, n.four_octet_as ? 4 : 2);
+  // Segments of a confederation (types 3 and 4) stay within it: RFC 5065 §4.
+  return good_segments(value, n.four_octet_as ? 4 : 2, n.internal ? 4 : 2);
 }
 bool good_as4_path(ByteView value, const Negotiated&) {
-  return good_segments(value, 4);
+  return good_segments(value, 4, 2);
 }
 bool good_local_pref(ByteView value, const Negotiated& n) {
   return !n.internal || value.size() == 4;

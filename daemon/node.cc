@@ -467,23 +467,22 @@ void Node::set_sessions(Instant now) {
   const coord::MemberInfo info = member_info();
   const Labels labels = policies_.node_labels(config_.name, info.labels);
   // Once chosen it stays: another router id would be another OPEN, and reset every session.
-  std::optional<IpAddress>& router_id = router_id_;
   for (const coord::MemberLink& l : info.links) {
-    if (router_id) break;
+    if (router_id_) break;
     for (const Link& link : links_) {
       if (link.name != l.name) continue;
       for (const LinkAddress& a : link.addresses) {
-        if (a.address.is_v4() && !router_id) router_id = a.address;
+        if (a.address.is_v4() && !router_id_) router_id_ = a.address;
       }
     }
   }
 
   std::map<PeerName, bgp::PeerConfig> wanted;
   for (const BgpPeer& peer : desired_->peers) {
-    if (stop_by_ || !router_id || (peer.node_selector && !peer.node_selector->matches(labels))) {
+    if (stop_by_ || !router_id_ || (peer.node_selector && !peer.node_selector->matches(labels))) {
       continue;
     }
-    const bgp::PeerConfig config = session_config(peer, *router_id);
+    const bgp::PeerConfig config = session_config(peer, *router_id_);
     wanted[peer.name] = config;
     auto it = sessions_.find(peer.name);
     if (it != sessions_.end() && session_configs_.at(peer.name) != config) {
