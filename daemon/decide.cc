@@ -102,6 +102,26 @@ std::vector<std::string> Policies::l2_links(const IpAddress& vip,
   return covering.empty() ? any : covering;
 }
 
+l2::AnnounceTiming Policies::announce_timing(const std::string& link, const Labels& node) const {
+  std::optional<l2::AnnounceTiming> out;
+  for (const Compiled& c : l2_) {
+    const L2Policy& p = *c.policy;
+    if (!selects(p.node_selector, node) || !c.interfaces.matches(link)) continue;
+    const l2::AnnounceTiming wanted{static_cast<unsigned>(p.gratuitous_count),
+                                    p.gratuitous_interval, p.gratuitous_refresh};
+    if (!out) {
+      out = wanted;
+      continue;
+    }
+    out->count = std::max(out->count, wanted.count);
+    out->interval = std::min(out->interval, wanted.interval);
+    if (wanted.refresh > 0s && (out->refresh == 0s || wanted.refresh < out->refresh)) {
+      out->refresh = wanted.refresh;
+    }
+  }
+  return out.value_or(l2::AnnounceTiming{});
+}
+
 std::vector<bgp::Route> Policies::routes(const BgpPeer& peer, const Labels& node,
                                          const coord::Table& table) const {
   std::vector<const BgpAdvertisement*> advertisements;

@@ -13,6 +13,7 @@
 #include "coord/peers.h"
 #include "coord/table.h"
 #include "ipam/allocator.h"
+#include "l2/announcer.h"
 #include "model/desired.h"
 #include "net/link.h"
 
@@ -45,6 +46,8 @@ class Policies {
   std::vector<std::string> l2_links(const IpAddress& vip, const std::vector<ObjectName>& services,
                                     const Labels& node,
                                     const std::vector<coord::MemberLink>& links) const;
+  // How VIPs are announced on this link: of several policies, the most and the closest together.
+  l2::AnnounceTiming announce_timing(const std::string& link, const Labels& node) const;
   // Routes for one peer from one node: every VIP of the table that an advertisement selects.
   std::vector<bgp::Route> routes(const BgpPeer& peer, const Labels& node,
                                  const coord::Table& table) const;

@@ -429,9 +429,13 @@ void Node::write_statuses(const Allocation& allocation, Instant now) {
 // From the table and the policies: which VIP from which link.
 void Node::set_announcers(Instant now) {
   std::map<LinkIndex, std::set<IpAddress>> owned;
+  std::map<LinkIndex, l2::AnnounceTiming> timings;
   if (policies_.known() && links_known_ && membership_.joined()) {
     const coord::MemberInfo info = member_info();
     const Labels labels = policies_.node_labels(config_.name, info.labels);
+    for (const Link& link : links_) {
+      timings[link.index] = policies_.announce_timing(link.name, labels);
+    }
     for (const IpAddress& vip : table_.owned(config_.name, membership_.incarnation())) {
       const auto names = policies_.l2_links(vip, table_.find(vip)->services, labels, info.links);
       for (const Link& link : links_) {
@@ -450,11 +454,17 @@ void Node::set_announcers(Instant now) {
           link.mac, std::vector<IpAddress>(mine->second.begin(), mine->second.end())};
     }
     auto announcer = announcers_.find(link.index);
+    if (announcer != announcers_.end() && any &&
+        announce_timings_[link.index] != timings[link.index]) {
+      announcers_.erase(announcer);  // a policy wants it otherwise: begin anew
+      announcer = announcers_.end();
+    }
     if (announcer == announcers_.end()) {
       if (!any) continue;
-      l2::AnnounceTiming timing;
       announcer =
-          announcers_.emplace(link.index, l2::Announcer(link.index, link.mac, timing)).first;
+          announcers_.emplace(link.index, l2::Announcer(link.index, link.mac, timings[link.index]))
+              .first;
+      announce_timings_[link.index] = timings[link.index];
     }
     if (announcer->second.mac() != link.mac) announcer->second.restart(link.mac, now);
     announcer->second.set(any && membership_.has_right(now) ? mine->second : std::set<IpAddress>{},

@@ -115,6 +115,7 @@ class Node {
   // As the leader: when what nobody wants is released; none: it is being released.
   std::map<ipam::Holding, std::optional<Instant>> release_due_;
   std::map<LinkIndex, l2::Announcer> announcers_;
+  std::map<LinkIndex, l2::AnnounceTiming> announce_timings_;
   std::map<PeerName, bgp::Session> sessions_;
   std::map<PeerName, bgp::PeerConfig> session_configs_;
   std::optional<IpAddress> router_id_;

@@ -182,6 +182,19 @@ TEST_F(Story, WithoutPolicyAnIpIsHeldAndExplained) {
             std::string::npos);
 }
 
+TEST_F(Story, APolicySaysHowOftenAVipIsAnnounced) {
+  link();
+  std::string text(kHome);
+  text.replace(text.find("spec: {}"), 8,
+               "spec: {gratuitous: {count: 2, interval: 1s, refresh: 30s}}");
+  read(text.c_str());
+  EXPECT_EQ(frames_, 2) << "one announcement in two forms";
+  pass(5s);
+  EXPECT_EQ(frames_, 4) << "and a second one after a second";
+  pass(65s);
+  EXPECT_EQ(frames_, 8) << "then one each 30 s";
+}
+
 TEST_F(Story, StoppingIsSilentFirst) {
   link();
   read(kHome);
