@@ -49,7 +49,10 @@ void read_l2_policy(MapReader& spec, Translated& out) {
   if (spec.boolean("loadBalancerIPs") == true) {
     policy.addresses.push_back(AddressKind::LoadBalancerIP);
   }
-  if (spec.boolean("externalIPs") == true) policy.addresses.push_back(AddressKind::ExternalIP);
+  if (spec.boolean("externalIPs") == true) {
+    policy.addresses.push_back(AddressKind::ExternalIP);
+    spec.not_yet("externalIPs");
+  }
   if (policy.addresses.empty()) {
     spec.warning("", "announces nothing: set loadBalancerIPs or externalIPs to true");
   }

@@ -30,7 +30,14 @@ std::vector<AddressKind> address_kinds(MapReader& spec, const std::vector<std::s
   const auto chosen = spec.choices("addresses", words);
   if (!chosen) return {AddressKind::LoadBalancerIP};
   std::vector<AddressKind> out;
-  for (const std::size_t i : *chosen) out.push_back(static_cast<AddressKind>(i));
+  for (const std::size_t i : *chosen) {
+    out.push_back(static_cast<AddressKind>(i));
+    if (out.back() != AddressKind::LoadBalancerIP) {
+      spec.warning("addresses", words[i] +
+                                    " is understood, but not in force yet in this version: "
+                                    "such addresses are not announced");
+    }
+  }
   return out;
 }
 
