@@ -45,7 +45,7 @@ class LabSelfTest(unittest.TestCase):
                 self.assertEqual(client.whoami(vip), "n1")
 
             # A gap of half a second, then another owner: the probe measures it.
-            probe = client.start_probe(VIPS)
+            probe = client.start_probe(VIPS, interval_ms=1.0, udp=True)
             time.sleep(0.3)
             for vip in VIPS:
                 disown(a, vip)
@@ -56,8 +56,25 @@ class LabSelfTest(unittest.TestCase):
             seen = client.end_probe(probe)
             for vip in VIPS:
                 self.assertEqual([o["node"] for o in seen[vip]["owners"]], ["n1", "n2"], seen[vip])
-                self.assertEqual(seen[vip]["dual_probes"], 0)
+                self.assertEqual((seen[vip]["dual_probes"], seen[vip]["dual_owner_ms"]), (0, 0))
+                self.assertEqual(seen[vip]["changes"], 1)
                 self.assertTrue(400 < seen[vip]["outage_ms"] < 1500, seen[vip])
+                # Datagrams go on through the client's cache: n1 has the VIP on lo all the time.
+                self.assertEqual([o["node"] for o in seen[vip]["udp"]["owners"]], ["n1"])
+                self.assertLess(seen[vip]["udp"]["lost_probes"], seen[vip]["udp"]["sent"] / 4)
+
+            # Without a link they are lost, each of them.
+            probe = client.start_probe(VIPS, interval_ms=1.0, udp=True)
+            time.sleep(0.3)
+            a.link_down()
+            time.sleep(0.3)
+            a.link_up()
+            time.sleep(0.3)
+            for vip, report in probe.end().items():
+                udp = report["udp"]
+                self.assertTrue(250 < udp["outage_ms"] < 1500, udp)
+                self.assertGreater(udp["lost_probes"], udp["outage_ms"] / 2, udp)
+                self.assertEqual(report["lost_probes"], 0, report)  # n2 still answers
 
             # Two owners at once are seen as such.
             for vip in VIPS:

@@ -1,216 +1,43 @@
 """A small network in namespaces: a switch (bridge), nodes, routers and a client.
 
-    switch   one bridge; everybody's eth0 is plugged into it
+    switch   one bridge; everybody's eth0 is plugged into it. A second one, for eth1, with a store
     n1..nN   10.25.150.101.., fd25:150::1:101.. ; heraldd runs here, and whoami (port 80) behind the
              VIPs, which each node has on lo, as kube-proxy's IPVS mode does. arp_ignore and
              arp_announce keep the kernel from answering ARP for them; for NDP the kernel never
              answers, since addresses on lo are not of eth0.
     frr      10.25.150.111, AS 64513 (eBGP);  bird  10.25.150.112, AS 64512 (iBGP)
-    client   10.25.150.120; 10.25.150.160-191 and fd25:150::1:a0-bf are the probe's (vip_probe.cc)
+    client   10.25.150.120; 10.25.150.160 and fd25:150::1:a0 are the probe's (vip_probe.cc)
+    store    with store="etcd": 10.25.151.100 on the management network, where nodes are .101..
 
 `with Lab(...) as lab:` removes everything at the end, whatever happens, SIGINT and SIGTERM
 included: only own processes (by id) and own namespaces (by name). Waits are polls with a deadline.
+Namespaces are called after the process: one lab at a time in each.
 """
 
 import glob
-import http.client
-import json
 import os
 import re
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
-import threading
 import time
 
 from . import netns
+from .client import Client
+from .etcd import ADDRESS as STORE_ADDRESS
+from .etcd import Etcd
+from .node import Node
 from .routers import Bird, Frr
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-VIP_PORT = 80
-PROBE_SOURCES = ("10.25.150.160", "fd25:150::1:a0")
 COMMUNITY = "64512:150"
+STORES = ("embedded", "etcd")
 
 
 class Timeout(Exception):
     pass
-
-
-class Node:
-    def __init__(self, lab, index):
-        self.lab, self.name = lab, f"n{index}"
-        self.address, self.address6 = f"10.25.150.{100 + index}", f"fd25:150::1:{100 + index}"
-        self.mac = f"02:25:15:00:01:{index:02x}"
-        self.admin = os.path.join(lab.dir, f"{self.name}.sock")
-        self.log = os.path.join(lab.dir, f"{self.name}-heraldd.log")
-        self.heraldd = self.whoami = None
-        self.frozen = False
-
-    def start_whoami(self):
-        self.whoami = self.lab.spawn(self.name, f"{self.name}-whoami",
-                                     [self.lab.program("whoami"), self.name, str(VIP_PORT)])
-
-    def start(self, *extra):
-        """Starts heraldd (and whoami, if it died with the node)."""
-        if self.whoami is None:
-            self.start_whoami()
-        lab = self.lab
-        run_dir = os.path.join(lab.dir, f"{self.name}.run")
-        os.makedirs(run_dir, exist_ok=True)
-        self.heraldd = lab.spawn(self.name, f"{self.name}-heraldd", [
-            lab.program("heraldd"), "--config", lab.config, "--node-name", self.name,
-            "--store", lab.store, "--manifests", lab.manifests, "--admin", self.admin,
-            "--run-dir", run_dir, "--store-lease-duration", lab.lease,
-            "--bgp-router-id", self.address, *extra])
-
-    def alive(self):
-        return self.heraldd is not None and self.heraldd.poll() is None and not self.frozen
-
-    def freeze(self):
-        """heraldd gets no processor any more (SIGSTOP), as in a machine that hangs, until thaw().
-        Its sessions stay open and packets wait for it."""
-        self.heraldd.send_signal(signal.SIGSTOP)
-        self.frozen = True
-
-    def thaw(self):
-        self.heraldd.send_signal(signal.SIGCONT)
-        self.frozen = False
-
-    def crash(self):
-        """The node dies: heraldd and its services are killed at once."""
-        for process in (self.heraldd, self.whoami):
-            self.lab.kill(process)
-        self.heraldd = self.whoami = None
-
-    def stop(self, seconds=20):
-        """SIGTERM, as systemd does; returns the exit code."""
-        self.heraldd.send_signal(signal.SIGTERM)
-        try:
-            code = self.heraldd.wait(seconds)
-        except subprocess.TimeoutExpired:
-            self.lab.kill(self.heraldd)
-            code = None
-        self.heraldd = None
-        return code
-
-    def ctl(self, *argv, timeout=10):
-        """heraldctl ... -o json; None when it failed."""
-        done = subprocess.run([self.lab.program("heraldctl"), "--admin", self.admin, *argv, "-o",
-                               "json"], capture_output=True, text=True, timeout=timeout,
-                              stdin=subprocess.DEVNULL)
-        if done.returncode != 0:
-            return None
-        try:
-            return json.loads(done.stdout)
-        except ValueError:
-            return None
-
-    def services(self):
-        """{"ns/name": {...}} as this node tells it, or None."""
-        said = self.ctl("get", "services")
-        return said and {f"{s['namespace']}/{s['name']}": s for s in said.get("services", [])}
-
-    def ips(self):
-        """{ip: {...}} as this node tells it, or None."""
-        said = self.ctl("get", "ips")
-        return said and {i["ip"]: i for i in said.get("ips", [])}
-
-
-class Client:
-    """What somebody on the segment sees."""
-
-    def __init__(self, lab):
-        self.lab = lab
-
-    def whoami(self, vip, timeout=1.0, ns="client"):
-        """The name of the node that a TCP connection to the VIP reached; None when there was none.
-        Uses the client's own neighbour cache, as any program does."""
-        def ask():
-            connection = http.client.HTTPConnection(vip, VIP_PORT, timeout=timeout)
-            try:
-                connection.request("GET", "/")
-                return connection.getresponse().read().decode().strip()
-            except (OSError, http.client.HTTPException):
-                return None
-            finally:
-                connection.close()
-        return netns.inside(ns, ask)
-
-    def watch_tcp(self, vip):
-        return TcpWatch(vip)
-
-    def start_probe(self, vips, interval_ms=2.0, answers=None):
-        argv = [self.lab.program("vip_probe"), "--interface", "eth0", "--source", PROBE_SOURCES[0],
-                "--source6", PROBE_SOURCES[1], "--interval-ms", str(interval_ms)]
-        if answers:
-            argv += ["--answers", answers]
-        process = subprocess.Popen(
-            ["ip", "netns", "exec", netns.full_name("client"), *argv, *vips], text=True,
-            stdout=subprocess.PIPE, stderr=subprocess.PIPE, stdin=subprocess.DEVNULL,
-            start_new_session=True)
-        self.lab.processes.append(process)
-        return process
-
-    def end_probe(self, process):
-        """{vip: {...}}, see vip_probe.cc; owners carry the node's name instead of the MAC alone."""
-        process.send_signal(signal.SIGTERM)
-        out, err = process.communicate(timeout=30)
-        if process.returncode != 0:
-            raise RuntimeError(f"vip_probe: exit {process.returncode}: {err.strip()}")
-        by_mac = {n.mac: n.name for n in self.lab.nodes}
-        result = {}
-        for vip in json.loads(out)["vips"]:
-            for owner in vip["owners"]:
-                owner["node"] = by_mac.get(owner["mac"], owner["mac"])
-            result[vip["vip"]] = vip
-        return result
-
-    def look(self, vips, seconds=0.4):
-        """Who answers now: {vip: sorted list of node names}."""
-        process = self.start_probe(vips, interval_ms=5.0)
-        time.sleep(seconds)  # the length of the measurement, not a wait for something
-        return {vip: sorted({o["node"] for o in seen["owners"]})
-                for vip, seen in self.end_probe(process).items()}
-
-
-class TcpWatch:
-    """Connects to whoami behind a VIP again and again, through the client's neighbour cache, from
-    construction until end()."""
-
-    def __init__(self, vip):
-        self.vip, self.reached, self.stopped = vip, [], threading.Event()
-        self.thread = threading.Thread(target=netns.inside, args=("client", self._work), daemon=True)
-        self.thread.start()
-
-    def _work(self):
-        while not self.stopped.is_set():
-            began = time.monotonic()
-            try:
-                with socket.create_connection((self.vip, VIP_PORT), timeout=0.1) as connection:
-                    connection.sendall(b"GET / HTTP/1.0\r\n\r\n")
-                    said = b""
-                    while part := connection.recv(4096):
-                        said += part
-                if b"200 OK" in said:
-                    self.reached.append((began, said.split()[-1].decode()))
-            except OSError:
-                pass
-            self.stopped.wait(0.005)
-
-    def end(self):
-        """(longest time in ms between two connections that worked, their nodes in order)"""
-        self.stopped.set()
-        self.thread.join()
-        times = [t for t, _ in self.reached]
-        gap = max((b - a for a, b in zip(times, times[1:])), default=float("inf")) * 1000
-        nodes = []
-        for _, node in self.reached:
-            if not nodes or nodes[-1] != node:
-                nodes.append(node)
-        return gap, nodes
 
 
 def remove_leftovers():
@@ -226,15 +53,20 @@ def remove_leftovers():
 
 class Lab:
     asn = 64512
+    vip_port = 80
 
     def __init__(self, nodes=3, routers=("frr", "bird"), vips=(), bin_dir=None, manifests=None,
-                 lease="2s", keep=False):
+                 lease="2s", keep=False, store="embedded", node=Node, settings=(), advert_s=1):
+        """`settings`: further flags of each heraldd; {address} in them becomes the node's.
+        `node`: what a node is, Node or KeepalivedNode; `advert_s` is the latter's."""
         self.bin_dir = bin_dir or os.environ.get("HERALD_BIN_DIR") or f"{ROOT}/build/release/bin"
         self.keep, self.lease, self.vips = keep, lease, list(vips)
         self.dir = tempfile.mkdtemp(prefix=f"herald-lab-{os.getpid()}-")
         os.chmod(self.dir, 0o755)
         self.processes, self.namespaces = [], []
-        self.store = f"embedded:{self.dir}/herald.db"
+        self.etcd = Etcd(self) if store == "etcd" else None
+        self.store_uri = self.etcd.uri if self.etcd else f"embedded:{self.dir}/herald.db"
+        self.settings, self.advert_s = list(settings), advert_s
         self.manifests = os.path.join(self.dir, "manifests")
         # No settings but the flags: the host's own file must not change what the lab shows.
         self.config = os.path.join(self.dir, "herald.yaml")
@@ -246,7 +78,8 @@ class Lab:
                 peer = re.fullmatch(r"peer-(\w+)\.yaml", file)
                 if not peer or peer[1] in routers:
                     shutil.copy(os.path.join(manifests, file), self.manifests)
-        self.nodes = [Node(self, i) for i in range(1, nodes + 1)]
+        self.nodes = [node(self, i) for i in range(1, nodes + 1)]
+        self.by_mac = {n.mac: n.name for n in self.nodes}
         kinds = {"frr": lambda: Frr(self, "frr", "10.25.150.111", "fd25:150::1:111", 64513),
                  "bird": lambda: Bird(self, "bird", "10.25.150.112", "fd25:150::1:112", self.asn)}
         self.routers = [kinds[name]() for name in routers]
@@ -299,11 +132,14 @@ class Lab:
         self._namespace("switch")
         netns.batch("switch", ["link add br0 type bridge mcast_snooping 0 forward_delay 0",
                                "link set br0 up"])
+        if self.etcd:
+            netns.batch("switch", ["link add br1 type bridge mcast_snooping 0 forward_delay 0",
+                                   "link set br1 up"])
+            self._namespace("store")
+            self._cable("store", "eth1", "br1", "02:25:15:01:00:64", [f"{STORE_ADDRESS}/24"])
+            self.etcd.start()
         for node in self.nodes:
-            self._station(node.name, node.mac, node.address, node.address6)
-            netns.sysctl(node.name, net__ipv4__conf__all__arp_ignore=1,
-                         net__ipv4__conf__all__arp_announce=2)
-            self.add_vips(node, self.vips)
+            self.plug(node)
             node.start_whoami()
         for i, router in enumerate(self.routers, 1):
             self._station(router.name, f"02:25:15:00:02:{i:02x}", router.address, router.address6)
@@ -317,29 +153,55 @@ class Lab:
         self.namespaces.append(name)
 
     def _station(self, name, mac, address, address6):
-        """A namespace with eth0 in the switch. Duplicate address detection is off: addresses can be
-        used at once."""
         self._namespace(name)
+        self._cable(name, "eth0", "br0", mac, [f"{address}/24", f"{address6}/64"])
+
+    @staticmethod
+    def _cable(name, link, bridge, mac, addresses):
+        """A link from the namespace to a bridge. Duplicate address detection is off: addresses can
+        be used at once."""
+        port = f"p-{name}" if link == "eth0" else f"m-{name}"
         netns.sysctl(name, net__ipv6__conf__all__accept_dad=0, net__ipv6__conf__default__accept_dad=0,
                      net__ipv6__conf__default__dad_transmits=0)
-        netns.ip("switch", "link", "add", f"p-{name}", "type", "veth", "peer", "name", "eth0",
+        netns.ip("switch", "link", "add", port, "type", "veth", "peer", "name", link,
                  "address", mac, "netns", netns.full_name(name))
-        netns.batch("switch", [f"link set p-{name} master br0", f"link set p-{name} up"])
-        netns.batch(name, ["link set lo up", "link set eth0 up",
-                           f"addr add {address}/24 dev eth0",
-                           f"addr add {address6}/64 dev eth0 nodad"])
+        netns.batch("switch", [f"link set {port} master {bridge}", f"link set {port} up"])
+        netns.batch(name, ["link set lo up", f"link set {link} up",
+                           *(f"addr add {a} dev {link}" + (" nodad" if ":" in a else "")
+                             for a in addresses)])
 
-    def add_vips(self, node, vips):
-        netns.batch(node.name, [f"addr replace {v}/{128 if ':' in v else 32} dev lo" +
-                                (" nodad" if ":" in v else "") for v in vips] or ["link set lo up"])
+    def plug(self, node):
+        """A node's namespace, links and VIPs."""
+        self._station(node.name, node.mac, node.address, node.address6)
+        netns.sysctl(node.name, net__ipv4__conf__all__arp_ignore=1,
+                     net__ipv4__conf__all__arp_announce=2)
+        # The probe's MAC addresses, unknown to the switch, are flooded, but not to nodes.
+        netns.run("bridge", "-n", netns.full_name("switch"), "link", "set", "dev", f"p-{node.name}",
+                  "flood", "off")
+        netns.run("bridge", "-n", netns.full_name("switch"), "fdb", "replace", node.mac, "dev",
+                  f"p-{node.name}", "master", "static")
+        if self.etcd:
+            self._cable(node.name, "eth1", "br1", node.mac.replace(":00:01:", ":01:01:"),
+                        [f"{node.management}/24"])
+        node.lend(self.vips)
+
+    def unplug(self, node):
+        """Its links are gone at once, and its namespace, once nothing runs in it."""
+        ports = [f"p-{node.name}"] + ([f"m-{node.name}"] if self.etcd else [])
+        netns.batch("switch", [f"link del {port}" for port in ports])
+        netns.delete(node.name)
+        self.namespaces.remove(node.name)
 
     def serve(self, vips):
         """Puts the VIPs on lo of every node, beside those that are there."""
         self.vips = sorted(set(self.vips) | set(vips))
         for node in self.nodes:
-            self.add_vips(node, vips)
+            node.lend(vips)
 
     # -- processes --------------------------------------------------------------------------------
+
+    def flags(self, node):
+        return [flag.replace("{address}", node.address) for flag in self.settings]
 
     def program(self, name):
         path = os.path.join(self.bin_dir, name)
@@ -357,12 +219,17 @@ class Lab:
         self.processes.append(process)
         return process
 
+    @staticmethod
+    def signal(process, number):
+        """To the program and its children: spawn() gives each a process group of its own."""
+        os.killpg(process.pid, number)
+
     def kill(self, process):
         """SIGKILL and reap; nothing when it is gone already."""
         if process is None:
             return
         if process.poll() is None:
-            process.kill()
+            self.signal(process, signal.SIGKILL)
         process.wait(10)
         if process in self.processes:
             self.processes.remove(process)

@@ -49,6 +49,14 @@ def batch(name, lines):
         raise RuntimeError(f"ip -n {full_name(name)}: {done.stderr.strip()} in: {'; '.join(lines)}")
 
 
+def nft(name, rules):
+    """Applies nftables rules in the namespace."""
+    done = subprocess.run(["ip", "netns", "exec", full_name(name), "nft", "-f", "-"], input=rules + "\n",
+                          capture_output=True, text=True, timeout=30)
+    if done.returncode != 0:
+        raise RuntimeError(f"nft in {full_name(name)}: {done.stderr.strip()} in: {rules}")
+
+
 def inside(name, function, *args):
     """Calls function(*args) in the namespace, on a thread of its own (a namespace belongs to a
     thread), and returns what it returns or raises."""
