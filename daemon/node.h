@@ -7,7 +7,6 @@
 //   let the table, the announcers and the BGP sessions find the steps -> effects, silence first.
 #pragma once
 
-#include <deque>
 #include <map>
 #include <memory>
 #include <optional>
@@ -21,9 +20,12 @@
 #include "coord/membership.h"
 #include "coord/peers.h"
 #include "coord/table.h"
+#include "daemon/allocations.h"
+#include "daemon/bgp_speaker.h"
 #include "daemon/decide.h"
 #include "daemon/events.h"
-#include "l2/announcer.h"
+#include "daemon/l2_speaker.h"
+#include "daemon/store_requests.h"
 
 namespace herald::daemon {
 
@@ -55,18 +57,13 @@ class Node {
   const coord::Peers& peers() const { return peers_; }
   const coord::Election& election() const { return election_; }
   const coord::Table& table() const { return table_; }
-  const l2::Grants& grants() const { return grants_; }
-  const std::map<PeerName, bgp::Session>& sessions() const { return sessions_; }
-  const Statuses& statuses() const { return statuses_; }
+  const l2::Grants& grants() const { return l2_.grants(); }
+  const std::map<PeerName, bgp::Session>& sessions() const { return bgp_.sessions(); }
+  const Statuses& statuses() const { return statuses_.statuses(); }
   const std::string& store_trouble() const { return store_trouble_; }  // empty: it answers
   bool stopping() const { return stop_by_.has_value(); }
 
  private:
-  struct Asked {
-    coord::StoreRequest request;
-    Instant sent;
-  };
-
   // Events, one each.
   void on(const TimePassed&, Instant) {}
   void on(const DesiredRead& e, Instant now);
@@ -81,21 +78,17 @@ class Node {
   void on(const StopRequested& e, Instant now);
 
   void see(const coord::Document& document, Instant now);
-  void answer(const Asked& asked, const coord::StoreReply& reply, Instant now);
-  void expire_requests(Instant now);
+  void answer(const StoreRequests::Asked& asked, const coord::StoreReply& reply, Instant now);
   bool may_revoke(Instant now) const;
   void ask(coord::StoreRequest request, Instant now);
 
   void run_machines(Instant now);
   void reconcile(Instant now);
-  void keep_for_now(Allocation& allocation, Instant now);
-  void write_statuses(const Allocation& allocation, Instant now);
-  void set_sessions(Instant now);
-  void set_announcers(Instant now);
+  void set_l2(Instant now);
   void finish_stop(Instant now);
   coord::MemberInfo member_info() const;
 
-  void emit_grants(Instant now);
+  void emit_grants();
   void emit_rest(Instant now);
   void log(std::string text, Log::Level level = Log::Level::Info);
 
@@ -109,22 +102,12 @@ class Node {
   coord::Election election_;
   coord::Table table_;
   Policies policies_;
-  Statuses statuses_;
-  ipam::Holdings pending_;  // as the leader: given, and not in the table yet
-  std::map<ObjectName, Instant> status_retry_;
-  // As the leader: when what nobody wants is released; none: it is being released.
-  std::map<ipam::Holding, std::optional<Instant>> release_due_;
-  std::map<LinkIndex, l2::Announcer> announcers_;
-  std::map<LinkIndex, l2::AnnounceTiming> announce_timings_;
-  std::map<PeerName, bgp::Session> sessions_;
-  std::map<PeerName, bgp::PeerConfig> session_configs_;
-  std::optional<IpAddress> router_id_;
-  Rng rng_;
+  Allocations allocations_;
+  StatusWriter statuses_;
+  L2Speaker l2_;
+  BgpSpeaker bgp_;
 
-  std::uint64_t next_id_ = 1;
-  std::map<std::uint64_t, Asked> asked_;  // what the store has not answered yet
-  Instant next_list_;
-  bool list_in_flight_ = false;
+  StoreRequests store_;
   std::string store_trouble_;
 
   bool dirty_ = true;
@@ -134,8 +117,6 @@ class Node {
   std::optional<Instant> stop_by_;
   bool exit_sent_ = false;
 
-  l2::Grants grants_;       // what should be
-  l2::Grants sent_grants_;  // what the responder was told
   std::vector<Effect> effects_;
 };
 

@@ -1,0 +1,50 @@
+// daemon/bgp_speaker.h: this node's BGP sessions: one for each BGPPeer whose selector picks the
+// node, with the routes that its advertisements give it.
+#pragma once
+
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/rng.h"
+#include "base/time.h"
+#include "bgp/session.h"
+#include "coord/table.h"
+#include "daemon/decide.h"
+#include "daemon/events.h"
+#include "net/link.h"
+
+namespace herald::daemon {
+
+class BgpSpeaker {
+ public:
+  // router_id: none: the lowest IPv4 address of a usable link, chosen once.
+  BgpSpeaker(std::optional<IpAddress> router_id, Rng rng);
+
+  // Begins, changes and ends sessions. labels: of this node; usable: its links that may announce;
+  // leaving: every session ends.
+  void set(const Policies& policies, const Labels& labels, const std::vector<Link>& links,
+           const std::vector<coord::MemberLink>& usable, const coord::Table& table, bool leaving,
+           Instant now);
+  // nullptr: there is no such session, or not any more.
+  bgp::Session* session(const PeerName& peer);
+  void tick(Instant now);
+
+  const std::map<PeerName, bgp::Session>& sessions() const { return sessions_; }
+  std::vector<Effect> take_effects();
+  std::optional<Instant> next_deadline() const;
+
+ private:
+  void choose_router_id(const std::vector<Link>& links,
+                        const std::vector<coord::MemberLink>& usable);
+  void end(std::map<PeerName, bgp::Session>::iterator it, Instant now);
+
+  std::optional<IpAddress> router_id_;
+  Rng rng_;
+  std::map<PeerName, bgp::Session> sessions_;
+  std::map<PeerName, bgp::PeerConfig> configs_;
+  std::vector<Effect> effects_;
+};
+
+}  // namespace herald::daemon

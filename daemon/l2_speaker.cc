@@ -1,0 +1,96 @@
+#include "daemon/l2_speaker.h"
+
+#include <algorithm>
+#include <set>
+#include <utility>
+
+namespace herald::daemon {
+
+void L2Speaker::set(const std::optional<Right>& right, const std::vector<Link>& links,
+                    const Policies& policies, const coord::Table& table, Instant now) {
+  std::map<LinkIndex, std::set<IpAddress>> owned;
+  std::map<LinkIndex, l2::AnnounceTiming> timings;
+  if (right) {
+    for (const Link& link : links) {
+      timings[link.index] = policies.announce_timing(link.name, right->labels);
+    }
+    for (const IpAddress& vip : right->vips) {
+      const auto names =
+          policies.l2_links(vip, table.find(vip)->services, right->labels, right->usable);
+      for (const Link& link : links) {
+        if (std::find(names.begin(), names.end(), link.name) != names.end()) {
+          owned[link.index].insert(vip);
+        }
+      }
+    }
+  }
+  grants_.links.clear();
+  for (const Link& link : links) {
+    const auto mine = owned.find(link.index);
+    const bool any = mine != owned.end();
+    if (any) {
+      grants_.links[link.index] = {
+          link.mac, std::vector<IpAddress>(mine->second.begin(), mine->second.end())};
+    }
+    auto it = announcers_.find(link.index);
+    if (it != announcers_.end() && any && it->second.timing != timings[link.index]) {
+      announcers_.erase(it);  // a policy wants it otherwise: begin anew
+      it = announcers_.end();
+    }
+    if (it == announcers_.end()) {
+      if (!any) continue;
+      const l2::AnnounceTiming timing = timings[link.index];
+      it = announcers_
+               .emplace(link.index, Announcing{l2::Announcer(link.index, link.mac, timing), timing})
+               .first;
+    }
+    l2::Announcer& announcer = it->second.announcer;
+    if (announcer.mac() != link.mac) announcer.restart(link.mac, now);
+    announcer.set(any && right->has_right ? mine->second : std::set<IpAddress>{}, now);
+  }
+}
+
+void L2Speaker::restart(const Link& link, Instant now) {
+  if (const auto it = announcers_.find(link.index); it != announcers_.end()) {
+    it->second.announcer.restart(link.mac, now);
+  }
+}
+
+bool L2Speaker::defend(LinkIndex link, const IpAddress& vip, Instant now) {
+  const auto it = announcers_.find(link);
+  if (it == announcers_.end() || !it->second.announcer.owned().contains(vip)) return false;
+  it->second.announcer.defend(vip, now);
+  return true;
+}
+
+void L2Speaker::tick(Instant now) {
+  for (auto& [link, announcing] : announcers_) announcing.announcer.tick(now);
+}
+
+std::optional<Effect> L2Speaker::take_grants() {
+  const bool same_vips = grants_.links == sent_grants_.links;
+  if (same_vips && grants_.deadline == sent_grants_.deadline) return std::nullopt;
+  sent_grants_ = grants_;
+  if (same_vips) return SetDeadline{grants_.deadline};
+  return SetGrants{grants_};
+}
+
+std::vector<SendFrame> L2Speaker::take_frames() {
+  std::vector<SendFrame> out;
+  for (auto& [link, announcing] : announcers_) {
+    for (auto& frame : announcing.announcer.take_frames()) {
+      out.push_back(SendFrame{link, std::move(frame)});
+    }
+  }
+  return out;
+}
+
+std::optional<Instant> L2Speaker::next_deadline() const {
+  std::optional<Instant> next;
+  for (const auto& [link, announcing] : announcers_) {
+    next = earliest(next, announcing.announcer.next_deadline());
+  }
+  return next;
+}
+
+}  // namespace herald::daemon

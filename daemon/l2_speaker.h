@@ -1,0 +1,57 @@
+// daemon/l2_speaker.h: what this node may answer for and what it says unasked, link by link.
+//
+// From the table and the policies to the responder's grants and to the announcers' schedules.
+#pragma once
+
+#include <map>
+#include <optional>
+#include <vector>
+
+#include "base/time.h"
+#include "coord/table.h"
+#include "daemon/decide.h"
+#include "daemon/events.h"
+#include "l2/announcer.h"
+#include "l2/grants.h"
+#include "net/link.h"
+
+namespace herald::daemon {
+
+class L2Speaker {
+ public:
+  // What this node may speak for, and from where.
+  struct Right {
+    std::vector<IpAddress> vips;            // that the table gives to this node
+    std::vector<coord::MemberLink> usable;  // links that may announce
+    Labels labels;                          // of this node, as selectors see them
+    bool has_right = false;                 // a lease: else it announces nothing unasked
+  };
+  // nullopt: it is not known what this node may speak for, so nothing.
+  void set(const std::optional<Right>& right, const std::vector<Link>& links,
+           const Policies& policies, const coord::Table& table, Instant now);
+  void set_deadline(Instant deadline) { grants_.deadline = deadline; }
+  void fall_silent() { grants_.links.clear(); }
+
+  // The link is back: neighbours may have forgotten.
+  void restart(const Link& link, Instant now);
+  // Another station uses a VIP. False: it is none of ours.
+  bool defend(LinkIndex link, const IpAddress& vip, Instant now);
+  void tick(Instant now);
+
+  const l2::Grants& grants() const { return grants_; }
+  // SetGrants or SetDeadline, if the responder was told otherwise.
+  std::optional<Effect> take_grants();
+  std::vector<SendFrame> take_frames();
+  std::optional<Instant> next_deadline() const;
+
+ private:
+  struct Announcing {
+    l2::Announcer announcer;
+    l2::AnnounceTiming timing;
+  };
+  std::map<LinkIndex, Announcing> announcers_;
+  l2::Grants grants_;       // what should be
+  l2::Grants sent_grants_;  // what the responder was told
+};
+
+}  // namespace herald::daemon
