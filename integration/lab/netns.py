@@ -30,7 +30,13 @@ def full_name(name):
 
 
 def add(name):
-    run("ip", "netns", "add", full_name(name))
+    try:
+        run("ip", "netns", "add", full_name(name))
+    except RuntimeError as error:
+        raise RuntimeError(
+            f"{error}\nThe lab makes network namespaces. Root may do that on a host and in a virtual "
+            "machine; in a container it needs CAP_SYS_ADMIN, CAP_NET_ADMIN and CAP_NET_RAW (docker run "
+            "--privileged), and a /run that can be written") from error
 
 
 def delete(name):
