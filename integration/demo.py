@@ -421,6 +421,8 @@ def main():
         with open(args.report, "w") as file:
             json.dump(report, file, indent=2)
             file.write("\n")
+            if "SUDO_UID" in os.environ:  # it belongs to whoever asked for it
+                os.fchown(file.fileno(), int(os.environ["SUDO_UID"]), int(os.environ["SUDO_GID"]))
     return 0 if report["ok"] else 1
 
 

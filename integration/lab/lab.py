@@ -149,8 +149,8 @@ class Lab:
             router.start()
 
     def _namespace(self, name):
+        self.namespaces.append(name)  # first: Ctrl-C may come when it is half made
         netns.add(name)
-        self.namespaces.append(name)
 
     def _station(self, name, mac, address, address6):
         self._namespace(name)

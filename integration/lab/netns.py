@@ -13,7 +13,16 @@ import threading
 
 PREFIX = "herald"
 CLONE_NEWNET = 0x40000000
+NEEDS = ("\nThe lab needs network namespaces: root has them on a host and in a virtual machine; in a "
+         "container it takes CAP_SYS_ADMIN, CAP_NET_ADMIN, CAP_NET_RAW and a /proc/sys that can be "
+         "written (docker run --privileged)")
 _libc = ctypes.CDLL(None, use_errno=True)
+
+
+def refused(what, stderr):
+    """The error of a command: its own words and, where the kernel forbids it, what is needed."""
+    denied = re.search(r"not permitted|denied|[Rr]ead-only file system", stderr)
+    return RuntimeError(f"{what}: {stderr.strip()}{NEEDS if denied else ''}")
 
 
 def run(*argv, check=True, timeout=30):
@@ -21,7 +30,7 @@ def run(*argv, check=True, timeout=30):
     done = subprocess.run(argv, capture_output=True, text=True, timeout=timeout,
                           stdin=subprocess.DEVNULL)
     if check and done.returncode != 0:
-        raise RuntimeError(f"{' '.join(argv)}: exit {done.returncode}: {done.stderr.strip()}")
+        raise refused(f"{' '.join(argv)}: exit {done.returncode}", done.stderr)
     return done.stdout
 
 
@@ -30,13 +39,7 @@ def full_name(name):
 
 
 def add(name):
-    try:
-        run("ip", "netns", "add", full_name(name))
-    except RuntimeError as error:
-        raise RuntimeError(
-            f"{error}\nThe lab makes network namespaces. Root may do that on a host and in a virtual "
-            "machine; in a container it needs CAP_SYS_ADMIN, CAP_NET_ADMIN and CAP_NET_RAW (docker run "
-            "--privileged), and a /run that can be written") from error
+    run("ip", "netns", "add", full_name(name))
 
 
 def delete(name):
@@ -52,7 +55,7 @@ def batch(name, lines):
     done = subprocess.run(["ip", "-n", full_name(name), "-batch", "-"], input="\n".join(lines) + "\n",
                           capture_output=True, text=True, timeout=30)
     if done.returncode != 0:
-        raise RuntimeError(f"ip -n {full_name(name)}: {done.stderr.strip()} in: {'; '.join(lines)}")
+        raise refused(f"ip -n {full_name(name)} ({'; '.join(lines)})", done.stderr)
 
 
 def nft(name, rules):
