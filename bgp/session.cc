@@ -55,6 +55,7 @@ void Session::enter(SessionState next, std::string cause, Instant now) {
   if (next == SessionState::Established) {
     stats_.established_since = now;
     stats_.last_error.clear();
+    stats_.last_notification.reset();
     failures_ = 0;
     rib_.forget();
     end_of_rib_due_ = true;
@@ -90,6 +91,7 @@ void Session::stop(Instant now) {
 void Session::retry_later(const std::string& why, Instant now) {
   if (state_ == SessionState::Idle) return;
   stats_.last_error = why;
+  stats_.last_notification.reset();
   const Duration base = std::max(config_.connect_retry, Duration(1s));
   const Duration wait = std::min(kMaxConnectRetry, base * (1u << std::min(failures_, 6u)));
   ++failures_;
@@ -102,6 +104,7 @@ void Session::fail(const Notification& notification, const std::string& why, Ins
   send(encode_notification(notification));
   actions_.push_back(Close{});
   retry_later(why, now);
+  stats_.last_notification = {notification.code, notification.subcode, true};
 }
 
 void Session::send(Bytes message) {
@@ -177,6 +180,7 @@ void Session::on_message(const Message& message, Instant now) {
   if (const auto* n = std::get_if<Notification>(&message)) {
     actions_.push_back(Close{});
     retry_later("the peer ended the session: NOTIFICATION " + to_string(*n), now);
+    stats_.last_notification = {n->code, n->subcode, false};
     return;
   }
   // §8.2.2: what each state takes; anything else is an error of the state machine (RFC 6608).

@@ -74,6 +74,12 @@ struct SessionStats {
   std::uint64_t prefixes_held_back = 0;  // IPv6 routes without a next hop, or family not negotiated
   std::optional<Instant> established_since;
   std::string last_error;  // for people: what ended or prevents the session, and what to do
+  // What ended the last connection, if it was a NOTIFICATION (RFC 4271 §4.5).
+  struct SeenNotification {
+    std::uint8_t code = 0, subcode = 0;
+    bool sent = false;  // by us
+  };
+  std::optional<SeenNotification> last_notification;
 };
 
 class Session {

@@ -49,10 +49,10 @@ int main(int argc, char** argv) {
   get->add_option("NAME", request.name, "one of them; a service is NAMESPACE/NAME");
 
   CLI::App* explain = app.add_subcommand("explain", "the chain of facts, and what to change");
-  explain->add_option("WHAT", request.what, "service")
+  explain->add_option("WHAT", request.what, "service, ip, pool, peer, node or policy")
       ->required()
-      ->check(CLI::IsMember({"service"}).description(""));
-  explain->add_option("NAME", request.name, "NAMESPACE/NAME")->required();
+      ->check(CLI::IsMember({"service", "ip", "pool", "peer", "node", "policy"}).description(""));
+  explain->add_option("NAME", request.name, "its name; a service is NAMESPACE/NAME")->required();
 
   try {
     app.parse(argc, argv);

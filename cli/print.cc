@@ -184,9 +184,11 @@ std::string status_text(const json::object& data) {
 std::string explain_text(const json::object& data) {
   std::string out =
       fmt::format("{}: {}\n", printable(field(data, "object")), printable(field(data, "verdict")));
-  if (const json::value* chain = data.if_contains("chain"); chain && chain->is_array()) {
+  const json::value* facts = data.if_contains("facts");
+  if (facts == nullptr) facts = data.if_contains("chain");  // of an older daemon
+  if (facts != nullptr && facts->is_array()) {
     std::size_t n = 0;
-    for (const json::value& fact : chain->get_array()) {
+    for (const json::value& fact : facts->get_array()) {
       out += fmt::format("{:>3}. {}\n", ++n, flat(fact));
     }
   }

@@ -7,7 +7,8 @@
 
 #include <boost/json.hpp>
 
-#include "base/text.h"
+#include "daemon/explain.h"
+#include "daemon/view.h"
 
 namespace herald::daemon {
 namespace {
@@ -41,8 +42,12 @@ std::string_view text_of(const json::object& o, std::string_view key) {
 
 class Report {
  public:
-  Report(const Node& node, const ShellFacts& facts, Instant now)
-      : node_(node), facts_(facts), now_(now), policies_(shared(node.desired())) {}
+  Report(const View& view, const ShellFacts& facts)
+      : view_(view),
+        node_(view.node()),
+        facts_(facts),
+        now_(view.instant()),
+        policies_(view.policies()) {}
 
   json::object status() const;
   json::array services() const;
@@ -50,116 +55,33 @@ class Report {
   json::array nodes() const;
   json::array pools() const;
   json::array peers() const;
-  // nullopt: there is no such service.
-  std::optional<json::object> explain_service(const ObjectName& name) const;
 
  private:
-  // The node outlives the report; nothing is to be deleted.
-  static std::shared_ptr<const Desired> shared(const Desired* d) {
-    return {std::shared_ptr<const Desired>(), d};
-  }
-  const Desired& desired() const {
-    static const Desired kNone;
-    return node_.desired() == nullptr ? kNone : *node_.desired();
-  }
-  std::vector<std::pair<IpAddress, const coord::TableEntry*>> held_by(const ObjectName& s) const;
-  std::vector<std::string> links_of(const IpAddress& vip, const coord::TableEntry& entry) const;
-  std::string why_silent(const IpAddress& vip, const coord::TableEntry& entry) const;
+  const Desired& desired() const { return view_.desired(); }
   json::array announcements(const IpAddress& vip, const coord::TableEntry& entry) const;
-  bool peer_takes(const BgpPeer& peer, const IpAddress& vip) const;
-  Labels self_labels() const {
-    return policies_.node_labels(node_.config().name, node_.config().labels);
-  }
 
+  const View& view_;
   const Node& node_;
   const ShellFacts& facts_;
   Instant now_;
-  Policies policies_;
+  const Policies& policies_;
 };
-
-std::vector<std::pair<IpAddress, const coord::TableEntry*>> Report::held_by(
-    const ObjectName& s) const {
-  std::vector<std::pair<IpAddress, const coord::TableEntry*>> out;
-  for (unsigned i = 0; i < coord::kShards; ++i) {
-    for (const auto& [vip, entry] : node_.table().shard(i).entries) {
-      if (std::find(entry.services.begin(), entry.services.end(), s) != entry.services.end()) {
-        out.emplace_back(vip, &entry);
-      }
-    }
-  }
-  std::sort(out.begin(), out.end());
-  return out;
-}
-
-std::vector<std::string> Report::links_of(const IpAddress& vip,
-                                          const coord::TableEntry& entry) const {
-  if (!entry.owner || !policies_.known()) return {};
-  const coord::MemberDocument* owner = node_.peers().find(*entry.owner);
-  if (owner == nullptr) return {};
-  return policies_.l2_links(vip, entry.services,
-                            policies_.node_labels(*entry.owner, owner->info.labels),
-                            owner->info.links);
-}
-
-// Why nobody answers for the VIP on L2; empty if somebody does.
-std::string Report::why_silent(const IpAddress& vip, const coord::TableEntry& entry) const {
-  if (!policies_.known()) return "the manifests have not been read yet";
-  if (!entry.owner) {
-    if (desired().l2_policies.empty()) {
-      return "there is no L2AnnouncementPolicy: without one, nothing is announced by ARP or NDP";
-    }
-    std::string seen;
-    for (const auto& [name, peer] : node_.peers().all()) {
-      if (!node_.peers().heard(name, now_)) continue;
-      const Labels labels = policies_.node_labels(name, peer.document.info.labels);
-      if (policies_.l2_policies(vip, entry.services, labels).empty()) {
-        seen += fmt::format("; {}: no policy selects this service, pool and node", name.str());
-      } else if (policies_.l2_links(vip, entry.services, labels, peer.document.info.links)
-                     .empty()) {
-        seen += fmt::format("; {}: no usable link fits the policy's interfaces", name.str());
-      } else {
-        seen += fmt::format("; {}: eligible", name.str());
-      }
-    }
-    return "no node may own it" + (seen.empty() ? ": no member is heard" : seen);
-  }
-  if (node_.peers().gone(*entry.owner, entry.inc)) {
-    return fmt::format("its owner {} is gone and nobody has taken over yet", entry.owner->str());
-  }
-  if (!node_.peers().heard(*entry.owner, now_)) {
-    return fmt::format("its owner {} has not been heard of for longer than its lease",
-                       entry.owner->str());
-  }
-  if (*entry.owner == node_.config().name && !node_.membership().has_right(now_)) {
-    return "this node's lease has run out: " + node_.membership().waiting_for();
-  }
-  if (links_of(vip, entry).empty()) {
-    return fmt::format("its owner {} has no usable link that a policy selects", entry.owner->str());
-  }
-  return {};
-}
-
-bool Report::peer_takes(const BgpPeer& peer, const IpAddress& vip) const {
-  const auto routes = policies_.routes(peer, self_labels(), node_.table());
-  return std::any_of(routes.begin(), routes.end(),
-                     [&](const bgp::Route& r) { return r.prefix == IpPrefix::host(vip); });
-}
 
 json::array Report::announcements(const IpAddress& vip, const coord::TableEntry& entry) const {
   json::array out;
-  const auto links = links_of(vip, entry);
+  const auto links = view_.links_of(vip, entry);
   if (entry.owner && !links.empty()) {
     out.push_back(
         json::object{{"ip", to_string(vip)},
                      {"via", "l2"},
                      {"nodes", json::array{json::value(entry.owner->str())}},
                      {"interfaces", strings(links)},
-                     {"reason", why_silent(vip, entry).empty() ? "Announced" : "Silent"}});
+                     {"reason", view_.why_silent(vip, entry).empty() ? "Announced" : "Silent"}});
   }
   if (!policies_.known()) return out;
   for (const BgpPeer& peer : desired().peers) {
     const auto session = node_.sessions().find(peer.name);
-    if (session == node_.sessions().end() || !peer_takes(peer, vip)) continue;
+    if (session == node_.sessions().end() || !view_.peer_takes(peer, vip)) continue;
     const bool up = session->second.state() == bgp::SessionState::Established;
     out.push_back(json::object{{"ip", to_string(vip)},
                                {"via", "bgp"},
@@ -176,7 +98,7 @@ json::array Report::services() const {
   for (const Service& s : desired().services) {
     json::array ips, spoken;
     std::string pool;
-    for (const auto& [vip, entry] : held_by(s.name)) {
+    for (const auto& [vip, entry] : view_.held_by(s.name)) {
       ips.emplace_back(to_string(vip));
       const PoolName in = policies_.pool_of(vip);
       if (!in.empty() && pool.find(in.str()) == std::string::npos) {
@@ -202,13 +124,13 @@ json::array Report::ips() const {
   json::array out;
   for (const auto& [vip, services] : holdings_of(node_.table())) {
     const coord::TableEntry& entry = *node_.table().find(vip);
-    const std::string silent = why_silent(vip, entry);
+    const std::string silent = view_.why_silent(vip, entry);
     out.push_back(json::object{{"ip", to_string(vip)},
                                {"services", names(services)},
                                {"pool", policies_.known() ? policies_.pool_of(vip).str() : ""},
                                {"owner", entry.owner ? entry.owner->str() : ""},
                                {"epoch", entry.epoch.value},
-                               {"interfaces", strings(links_of(vip, entry))},
+                               {"interfaces", strings(view_.links_of(vip, entry))},
                                {"reason", silent.empty() ? "Announced" : silent}});
   }
   return out;
@@ -331,77 +253,6 @@ json::object Report::status() const {
           {"warnings", std::move(warnings)}};
 }
 
-std::optional<json::object> Report::explain_service(const ObjectName& name) const {
-  const Service* service = policies_.known() ? policies_.service(name) : nullptr;
-  std::vector<std::string> chain;
-  std::string remedy;
-  bool mentioned = false;
-  for (const Problem& p : desired().problems) {
-    if (p.kind == "Service" && p.name == name.name && (p.ns == name.ns || p.ns.empty())) {
-      chain.push_back(to_string(p));
-      mentioned = true;
-    }
-  }
-  const auto held = held_by(name);
-  if (service == nullptr && held.empty() && !mentioned) return std::nullopt;
-  if (service != nullptr) {
-    chain.push_back(fmt::format("read from {}:{}", service->source.file, service->source.line));
-    for (const IpAddress& ip : service->requested) {
-      chain.push_back(fmt::format("asks for {} by {}", to_string(ip), service->requested_by));
-    }
-  } else {
-    chain.push_back("it is not in the manifests");
-  }
-  const auto status = node_.statuses().find(name);
-  std::string reason = "Pending";
-  if (status != node_.statuses().end()) {
-    reason = status->second.reason;
-    chain.push_back(fmt::format("the leader says {}: {}", reason, status->second.message));
-    if (reason != "Allocated") remedy = status->second.message;
-  } else {
-    chain.push_back(node_.election().current() ? "the leader has not decided about it yet"
-                                               : "there is no leader yet");
-  }
-  std::vector<std::string> said;
-  for (const auto& [vip, entry] : held) {
-    const PoolName pool = policies_.known() ? policies_.pool_of(vip) : PoolName{};
-    chain.push_back(
-        fmt::format("{} is held for it in the IP table ({}), epoch {}", to_string(vip),
-                    pool.empty() ? "in no pool any more, kept all the same" : "pool " + pool.str(),
-                    entry->epoch.value));
-    const std::string silent = why_silent(vip, *entry);
-    if (silent.empty()) {
-      const std::string links = join(links_of(vip, *entry), ", ");
-      said.push_back(fmt::format("{} from {} on {}", to_string(vip), entry->owner->str(), links));
-      chain.push_back(fmt::format("{} answers ARP/NDP for {} on {}", entry->owner->str(),
-                                  to_string(vip), links));
-    } else {
-      chain.push_back(fmt::format("nobody answers ARP/NDP for {}: {}", to_string(vip), silent));
-      if (remedy.empty()) remedy = silent;
-    }
-    for (const auto& [peer_name, session] : node_.sessions()) {
-      const auto peer =
-          std::find_if(desired().peers.begin(), desired().peers.end(),
-                       [&, &wanted = peer_name](const BgpPeer& p) { return p.name == wanted; });
-      if (peer == desired().peers.end()) continue;
-      const bool takes = peer_takes(*peer, vip);
-      const bool up = session.state() == bgp::SessionState::Established;
-      chain.push_back(fmt::format(
-          "BGP to {} from {}: {}", peer_name.str(), node_.config().name.str(),
-          !takes ? "no BGPAdvertisement selects it for this peer"
-          : up   ? "advertised"
-                 : fmt::format("to be advertised, but the session is {}: {}",
-                               bgp::to_string(session.state()), session.stats().last_error)));
-    }
-  }
-  return json::object{
-      {"object", "service " + to_string(name)},
-      {"verdict", said.empty() ? (held.empty() ? "no IP: " + reason : "has an IP; nobody answers")
-                               : "announced: " + join(said, "; ")},
-      {"chain", strings(chain)},
-      {"remedy", remedy}};
-}
-
 std::string refuse(const std::string& why) {
   return json::serialize(json::object{{"ok", false}, {"error", why}});
 }
@@ -440,7 +291,8 @@ std::string answer(const Node& node, const ShellFacts& facts, std::string_view r
   const std::string_view command = text_of(o, "command");
   const std::string what(text_of(o, "what"));
   const std::string_view name = text_of(o, "name");
-  const Report report(node, facts, now);
+  const View view(node, now);
+  const Report report(view, facts);
   if (command == "status") return accept(report.status());
   if (command == "get") {
     if (what == "services") return listed(what, report.services(), name);
@@ -451,18 +303,9 @@ std::string answer(const Node& node, const ShellFacts& facts, std::string_view r
     return refuse("there is nothing called '" + what +
                   "': ask for services, ips, nodes, pools or peers");
   }
-  if (command == "explain" && what == "service") {
-    const auto slash = name.find('/');
-    const ObjectName service =
-        slash == std::string_view::npos
-            ? ObjectName{"default", std::string(name)}
-            : ObjectName{std::string(name.substr(0, slash)), std::string(name.substr(slash + 1))};
-    auto explained = report.explain_service(service);
-    if (!explained) {
-      return refuse("there is no service " + to_string(service) +
-                    " of type LoadBalancer in the manifests; `heraldctl get services` lists them");
-    }
-    return accept(std::move(*explained));
+  if (command == "explain") {
+    auto explained = explain(view, what, name);
+    return explained ? accept(std::move(*explained)) : refuse(explained.error());
   }
   return refuse("unknown command '" + std::string(command) + "': status, get or explain service");
 }

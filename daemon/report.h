@@ -19,7 +19,7 @@ struct ShellFacts {
 // One line of JSON (no line feed) for one request line: {"ok":true,"data":{...}} or
 // {"ok":false,"error":"..."}. Requests: {"command":"status"},
 // {"command":"get","what":"services|ips|nodes|pools|peers","name":""},
-// {"command":"explain","what":"service","name":"ns/name"}.
+// {"command":"explain","what":"service|ip|pool|peer|node|policy","name":"ns/name"}.
 std::string answer(const Node& node, const ShellFacts& facts, std::string_view request,
                    Instant now);
 

@@ -147,6 +147,13 @@ TEST(Print, StatusAndExplain) {
             "  1. pool lan selects it\n"
             "  2. 0 of 4 are free\n"
             "what to do: enlarge lan\n");
+  // A newer daemon calls the chain "facts", too; they are told once.
+  EXPECT_EQ(answer({.command = "explain", .what = "pool", .name = "lan"}, Format::Table,
+                   R"({"ok":true,"data":{"object":"pool lan","verdict":"in use","total":4,
+                       "problems":[],"facts":["a fact"],"chain":["a fact"],"remedy":""}})")
+                .out,
+            "pool lan: in use\n"
+            "  1. a fact\n");
 }
 
 TEST(Print, ExitCodesAndMessages) {

@@ -1,0 +1,295 @@
+#include "daemon/explain.h"
+
+#include <fmt/core.h>
+
+#include <algorithm>
+
+#include <boost/json.hpp>
+
+#include "base/text.h"
+#include "coord/placement.h"
+#include "daemon/story.h"
+
+namespace herald::daemon {
+
+namespace json = boost::json;
+
+std::optional<Story> explain_service(const View& view, const ObjectName& name) {
+  const Node& node = view.node();
+  const Desired& desired = view.desired();
+  const Policies& policies = view.policies();
+  const Service* service = policies.known() ? policies.service(name) : nullptr;
+  const auto held = view.held_by(name);
+  Story story;
+  story.object = "service " + to_string(name);
+  story.take_problems(problems_of(desired, {"Service"}, name.ns, name.name,
+                                  service != nullptr ? &service->source : nullptr));
+  if (service == nullptr && held.empty() && story.problems.empty()) return std::nullopt;
+  story.in_force = service != nullptr;
+  story.remedy.clear();  // of a service, what the leader says about its IPs goes first
+  if (service != nullptr) {
+    story.fact(fmt::format("read from {}:{}", service->source.file, service->source.line));
+    for (const IpAddress& ip : service->requested) {
+      story.fact(fmt::format("asks for {} by {}", to_string(ip), service->requested_by));
+    }
+  } else {
+    story.fact("it is not in the manifests");
+  }
+  const auto status = node.statuses().find(name);
+  std::string reason = "Pending";
+  if (status != node.statuses().end()) {
+    reason = status->second.reason;
+    story.fact(fmt::format("the leader says {}: {}", reason, status->second.message));
+    if (reason != "Allocated") story.advise(status->second.message);
+  } else {
+    story.fact(node.election().current() ? "the leader has not decided about it yet"
+                                         : "there is no leader yet");
+  }
+  std::vector<std::string> said;
+  for (const auto& [vip, entry] : held) {
+    const PoolName pool = policies.known() ? policies.pool_of(vip) : PoolName{};
+    story.fact(
+        fmt::format("{} is held for it in the IP table ({}), epoch {}", to_string(vip),
+                    pool.empty() ? "in no pool any more, kept all the same" : "pool " + pool.str(),
+                    entry->epoch.value));
+    const std::string silent = view.why_silent(vip, *entry);
+    if (silent.empty()) {
+      const std::string links = join(view.links_of(vip, *entry), ", ");
+      said.push_back(fmt::format("{} from {} on {}", to_string(vip), entry->owner->str(), links));
+      story.fact(fmt::format("{} answers ARP/NDP for {} on {}", entry->owner->str(), to_string(vip),
+                             links));
+    } else {
+      story.fact(fmt::format("nobody answers ARP/NDP for {}: {}", to_string(vip), silent));
+      story.advise(silent);
+    }
+    for (const auto& [peer_name, session] : node.sessions()) {
+      const auto peer =
+          std::find_if(desired.peers.begin(), desired.peers.end(),
+                       [&, &wanted = peer_name](const BgpPeer& p) { return p.name == wanted; });
+      if (peer == desired.peers.end()) continue;
+      const bool takes = view.peer_takes(*peer, vip);
+      const bool up = session.state() == bgp::SessionState::Established;
+      story.fact(fmt::format(
+          "BGP to {} from {}: {}", peer_name.str(), node.config().name.str(),
+          !takes ? "no BGPAdvertisement selects it for this peer"
+          : up   ? "advertised"
+                 : fmt::format("to be advertised, but the session is {}: {}",
+                               bgp::to_string(session.state()), session.stats().last_error)));
+    }
+  }
+  if (!story.problems.empty()) story.advise(to_string(story.problems.front()));
+  story.verdict = !said.empty()   ? "announced: " + join(said, "; ")
+                  : !held.empty() ? "has an IP; nobody answers"
+                                  : "no IP: " + reason;
+  json::array ips;
+  for (const auto& [vip, entry] : held) ips.emplace_back(to_string(vip));
+  story.set("namespace", name.ns);
+  story.set("name", name.name);
+  story.set("reason", reason);
+  story.set("ips", ips);
+  return story;
+}
+
+namespace {
+
+// Which members may own the VIP, and why its owner is the one.
+void tell_owner(const View& view, const IpAddress& ip, const coord::TableEntry& entry,
+                Story& story) {
+  const Node& node = view.node();
+  const auto plan = place(view.policies(), {{ip, entry.services}}, node.peers(), view.instant());
+  const auto& candidates = plan.at(ip).candidates;
+  std::vector<std::string> eligible;
+  for (const coord::Candidate& c : candidates) {
+    eligible.push_back(c.preference == 0
+                           ? c.node.str()
+                           : fmt::format("{} (weight {})", c.node.str(), c.preference));
+  }
+  story.fact(fmt::format("nodes that may own it: {}", some(eligible)));
+  story.set("eligible", strings(eligible));
+  if (!entry.owner) {
+    story.set("why_owner", "");
+    return;
+  }
+  auto counts = node.table().counts();
+  if (auto own = counts.find(*entry.owner); own != counts.end() && own->second > 0) --own->second;
+  const auto best = coord::choose_owner(ip, candidates, counts);
+  const bool may = std::any_of(candidates.begin(), candidates.end(),
+                               [&](const auto& c) { return c.node == *entry.owner; });
+  const char* why = !may ? "leaving" : best == *entry.owner ? "placed" : "sticky";
+  story.set("why_owner", why);
+  if (!may) {
+    story.fact(
+        fmt::format("{} owns it and may not any more: it will be handed over", entry.owner->str()));
+  } else if (best == *entry.owner) {
+    story.fact(
+        fmt::format("{} owns it: by weight, then by the fewest IPs, it would be chosen again",
+                    entry.owner->str()));
+  } else {
+    story.fact(
+        fmt::format("{} owns it because it had it: an owner keeps its IPs while it may own them "
+                    "(a new choice would fall on {})",
+                    entry.owner->str(), best ? best->str() : "nobody"));
+  }
+}
+
+// Pools with the address, in force or not.
+void tell_pools(const View& view, const IpAddress& ip, Story& story) {
+  std::vector<std::string> around;
+  for (const Pool& pool : view.desired().pools) {
+    const auto inside = std::find_if(pool.ranges.begin(), pool.ranges.end(), [&](const IpRange& r) {
+      return r.family() == ip.family() && r.contains(ip);
+    });
+    if (inside == pool.ranges.end()) continue;
+    around.push_back(pool.name.str());
+    story.fact(fmt::format(
+        "it is in {} of pool {} ({}){}", to_string(*inside), pool.name.str(), place_of(pool.source),
+        pool.conflicts_with ? fmt::format(", which overlaps the older pool {} and gives "
+                                          "nothing",
+                                          pool.conflicts_with->str())
+        : pool.disabled     ? ", which is disabled"
+                            : ""));
+    for (const IpRange& range : pool.avoided) {
+      if (range.family() == ip.family() && range.contains(ip)) {
+        story.fact(fmt::format("pool {} avoids it (spec.avoid)", pool.name.str()));
+      }
+    }
+  }
+  if (around.empty()) story.fact("it is in no pool");
+  story.set("pools", strings(around));
+}
+
+}  // namespace
+
+Story explain_ip(const View& view, const IpAddress& ip) {
+  const Node& node = view.node();
+  Story story;
+  story.object = "ip " + to_string(ip);
+  story.set("ip", to_string(ip));
+  const PoolName pool = view.policies().known() ? view.policies().pool_of(ip) : PoolName{};
+  story.set("pool", pool.str());
+  tell_pools(view, ip, story);
+
+  std::string refused;
+  for (const Service& s : view.desired().services) {
+    if (std::find(s.requested.begin(), s.requested.end(), ip) == s.requested.end()) continue;
+    story.fact(fmt::format("service {} asks for it by {} ({})", to_string(s.name), s.requested_by,
+                           place_of(s.source)));
+    const auto status = node.statuses().find(s.name);
+    if (status == node.statuses().end() || status->second.reason == "Allocated") continue;
+    story.fact(fmt::format("service {} is refused: {}: {}", to_string(s.name),
+                           status->second.reason, status->second.message));
+    if (refused.empty()) refused = status->second.reason;
+    story.advise(status->second.message);
+  }
+
+  const coord::TableEntry* entry = node.table().find(ip);
+  std::vector<std::string> services;
+  if (entry != nullptr) {
+    for (const ObjectName& s : entry->services) services.push_back(to_string(s));
+  }
+  story.set("services", strings(services));
+  story.set("owner", entry != nullptr && entry->owner ? entry->owner->str() : "");
+  if (entry == nullptr) {
+    story.in_force = false;
+    story.verdict = !refused.empty() ? "held by no service: " + refused
+                    : pool.empty()   ? "held by no service, and in no pool that gives it"
+                                     : "free, in pool " + pool.str();
+    return story;
+  }
+  story.set("epoch", entry->epoch.value);
+  story.fact(fmt::format(
+      "the IP table holds it for {}, owner {}, epoch {}", some(services),
+      entry->owner ? fmt::format("{} (incarnation {})", entry->owner->str(), entry->inc.value)
+                   : "nobody",
+      entry->epoch.value));
+  if (view.policies().known()) tell_owner(view, ip, *entry, story);
+
+  const std::string silent = view.why_silent(ip, *entry);
+  const auto links = view.links_of(ip, *entry);
+  std::vector<std::string> announced;
+  if (silent.empty()) {
+    announced.push_back(fmt::format("{} on {}", entry->owner->str(), join(links, ", ")));
+    story.fact(
+        fmt::format("{} answers ARP/NDP for it on {}", entry->owner->str(), join(links, ", ")));
+  } else {
+    story.fact(fmt::format("nobody answers ARP/NDP for it: {}", silent));
+  }
+  std::vector<std::string> told;
+  for (const BgpPeer& peer : view.desired().peers) {
+    const auto session = node.sessions().find(peer.name);
+    if (session == node.sessions().end()) continue;
+    const bool takes = view.peer_takes(peer, ip);
+    const bool up = session->second.state() == bgp::SessionState::Established;
+    story.fact(fmt::format("BGP to {} from {}: {}", peer.name.str(), node.config().name.str(),
+                           !takes ? "no BGPAdvertisement selects it for this peer"
+                           : up   ? "advertised"
+                                  : fmt::format("to be advertised, but the session is {}: {}",
+                                                bgp::to_string(session->second.state()),
+                                                session->second.stats().last_error)));
+    if (takes && up) told.push_back(peer.name.str());
+  }
+  if (!told.empty()) announced.push_back("to BGP peers " + join(told, ", "));
+  if (announced.empty()) story.advise(silent);
+  story.verdict = announced.empty() ? "held for " + some(services) + "; nobody announces it"
+                                    : "announced: " + join(announced, "; ");
+  story.set("interfaces", strings(links));
+  story.set("peers", strings(told));
+  story.set("silent_because", silent);
+  return story;
+}
+
+namespace {
+
+// Not there. Perhaps it is, under a wrong kind, or in a file that cannot be read: say where to
+// look.
+std::string not_found(const View& view, std::string_view what, std::string_view name) {
+  std::string out = fmt::format("{} '{}' not found in the manifests", what, name);
+  std::vector<std::string> likely, files;
+  for (const Problem& p : view.desired().problems) {
+    if (p.severity != Severity::Error) continue;
+    if (p.name == name || p.kind.empty()) {
+      likely.push_back(to_string(p));
+    } else if (std::find(files.begin(), files.end(), p.source.file) == files.end()) {
+      files.push_back(p.source.file);
+    }
+  }
+  if (!view.policies().known()) out += "; this node has not read its manifests yet";
+  for (std::size_t i = 0; i < likely.size() && i < 5; ++i) out += "; " + likely[i];
+  if (!files.empty()) out += "; other files with problems: " + some(files);
+  return out + "; `heraldctl get` lists what there is";
+}
+
+}  // namespace
+
+Result<json::object> explain(const View& view, std::string_view what, std::string_view name) {
+  if (what == "ip") {
+    const auto ip = IpAddress::parse(name);
+    if (!ip) return error(fmt::format("'{}' is no IP address: give one as 192.0.2.1", name));
+    return explain_ip(view, *ip).to_json();
+  }
+  std::optional<Story> story;
+  if (what == "service") {
+    const auto slash = name.find('/');
+    story = explain_service(view, slash == std::string_view::npos
+                                      ? ObjectName{"default", std::string(name)}
+                                      : ObjectName{std::string(name.substr(0, slash)),
+                                                   std::string(name.substr(slash + 1))});
+  } else if (what == "pool") {
+    story = explain_pool(view, name);
+  } else if (what == "policy") {
+    story = explain_policy(view, name);
+  } else if (what == "peer") {
+    story = explain_peer(view, name);
+  } else if (what == "node") {
+    story = explain_node(view, name);
+  } else {
+    return error(
+        fmt::format("'{}' cannot be explained: ask for service, ip, pool, peer, node or "
+                    "policy",
+                    what));
+  }
+  if (!story) return error(not_found(view, what, name));
+  return story->to_json();
+}
+
+}  // namespace herald::daemon

@@ -1,0 +1,44 @@
+// daemon/view.h: a node at one moment, as reports look at it: manifests and IP table seen together.
+// Pure; lives no longer than the node that it looks at.
+#pragma once
+
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "base/time.h"
+#include "daemon/decide.h"
+#include "daemon/node.h"
+
+namespace herald::daemon {
+
+class View {
+ public:
+  View(const Node& node, Instant now);
+
+  const Node& node() const { return node_; }
+  Instant instant() const { return now_; }
+  // known() is false until the manifests have been read.
+  const Policies& policies() const { return policies_; }
+  const Desired& desired() const;  // empty until then
+
+  // Every IP that the table holds for a service, sorted.
+  std::vector<std::pair<IpAddress, const coord::TableEntry*>> held_by(const ObjectName& s) const;
+  // Every IP of the table, sorted.
+  std::vector<std::pair<IpAddress, const coord::TableEntry*>> held() const;
+  // The owner's links that a policy selects for the VIP.
+  std::vector<std::string> links_of(const IpAddress& vip, const coord::TableEntry& entry) const;
+  // Why nobody answers for the VIP on L2; empty if somebody does.
+  std::string why_silent(const IpAddress& vip, const coord::TableEntry& entry) const;
+  // Routes that this node has for a peer, announced already or not.
+  std::vector<bgp::Route> routes(const BgpPeer& peer) const;
+  bool peer_takes(const BgpPeer& peer, const IpAddress& vip) const;
+  Labels self_labels() const;
+
+ private:
+  const Node& node_;
+  Instant now_;
+  Policies policies_;
+};
+
+}  // namespace herald::daemon

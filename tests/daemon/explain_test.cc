@@ -1,0 +1,281 @@
+// What is said of pools, policies, peers, nodes and IPs: to one node with a store that answers at
+// once. Above all: every fault of a manifest is told of the object that it is in.
+#include "daemon/explain.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <map>
+
+#include <boost/json.hpp>
+
+#include "config/manifests.h"
+#include "daemon/report.h"
+
+namespace herald::daemon {
+namespace {
+
+namespace json = boost::json;
+using testing::HasSubstr;
+
+constexpr const char* kHome = R"(
+apiVersion: herald.io/v1alpha1
+kind: LoadBalancerIPPool
+metadata: {name: lan, creationTimestamp: "2020-01-01T00:00:00Z"}
+spec: {addresses: [10.25.150.0/24], avoid: [FirstLast]}
+---
+apiVersion: herald.io/v1alpha1
+kind: L2AnnouncementPolicy
+metadata: {name: all}
+spec: {interfaces: ["^eth0$"]}
+---
+apiVersion: herald.io/v1alpha1
+kind: BGPAdvertisement
+metadata: {name: all}
+spec: {}
+---
+apiVersion: herald.io/v1alpha1
+kind: BGPPeer
+metadata: {name: tor}
+spec: {address: 10.25.150.111, localASN: 64512, peerASN: 64513}
+---
+apiVersion: v1
+kind: Service
+metadata: {name: whoami, annotations: {metallb.io/loadBalancerIPs: 10.25.150.223}}
+spec: {type: LoadBalancer}
+)";
+
+class Explain : public testing::Test {
+ protected:
+  Explain() : node_({NodeName("n1"), "m1", "test", {}, {}, {}, {}, 10s, 7}, now_) {
+    Link eth0;
+    eth0.index = LinkIndex(2);
+    eth0.name = "eth0";
+    eth0.mac = *MacAddress::parse("02:00:00:00:00:01");
+    eth0.up = eth0.ethernet = eth0.carrier = true;
+    eth0.addresses = {{*IpAddress::parse("10.25.150.101"), 24}};
+    step(LinksRead{{eth0}});
+    read("home.yaml", kHome);
+  }
+
+  void step(const Event& event) {
+    auto effects = node_.step(event, now_);
+    for (std::size_t i = 0; i < effects.size(); ++i) {
+      const Effect effect = effects[i];
+      if (const auto* ask = std::get_if<AskStore>(&effect)) {
+        ASSERT_LT(i, 10000u);
+        const auto more = node_.step(StoreAnswered{ask->id, store(ask->request)}, now_);
+        effects.insert(effects.end(), more.begin(), more.end());
+      }
+    }
+  }
+
+  coord::StoreReply store(const coord::StoreRequest& request) {
+    if (const auto* read = std::get_if<coord::ReadDocument>(&request)) {
+      const auto it = documents_.find(read->key);
+      return it == documents_.end() ? coord::ReadReply{} : coord::ReadReply{it->second};
+    }
+    if (std::holds_alternative<coord::ListDocuments>(request)) {
+      coord::ListReply all;
+      for (const auto& [key, d] : documents_) all.documents.push_back(d);
+      return all;
+    }
+    const auto& cas = std::get<coord::CasDocument>(request);
+    documents_[coord::key_of(cas.document)] = cas.document;
+    return coord::CasReply{coord::CasOutcome::Won, ""};
+  }
+
+  void read(const char* file, const char* text) {
+    manifests_.set_file(file, text);
+    step(DesiredRead{std::make_shared<Desired>(manifests_.desired())});
+  }
+
+  // The whole reply of the daemon.
+  json::object reply(const char* what, const char* name) {
+    const json::object request{{"command", "explain"}, {"what", what}, {"name", name}};
+    return json::parse(answer(node_, {"embedded:/x", "packet", {}}, json::serialize(request), now_))
+        .as_object();
+  }
+  json::object ask(const char* what, const char* name) {
+    const auto said = reply(what, name);
+    EXPECT_TRUE(said.at("ok").as_bool()) << json::serialize(said);
+    return said.contains("data") ? said.at("data").as_object() : json::object{};
+  }
+  static std::string text(const json::object& o, const char* key) {
+    return o.contains(key) && o.at(key).is_string() ? std::string(o.at(key).as_string()) : "";
+  }
+  static std::string facts(const json::object& o) { return json::serialize(o.at("facts")); }
+
+  Instant now_{1000s};
+  Node node_;
+  config::Manifests manifests_;
+  std::map<coord::DocumentKey, coord::Document> documents_;
+};
+
+TEST_F(Explain, WhatIsFine) {
+  const auto pool = ask("pool", "lan");
+  EXPECT_EQ(text(pool, "verdict"), "in use");
+  EXPECT_EQ(text(pool, "remedy"), "");
+  EXPECT_EQ(pool.at("total"), 254);
+  EXPECT_EQ(pool.at("used"), 1);
+  EXPECT_EQ(pool.at("services").at(0).at("name"), "whoami");
+  EXPECT_THAT(facts(pool), HasSubstr("default/whoami (10.25.150.223)"));
+
+  const auto policy = ask("policy", "all");
+  EXPECT_THAT(facts(policy), HasSubstr("node n1 is selected: a member; interfaces matched: eth0"));
+  EXPECT_EQ(policy.at("l2").at("services").at(0), "default/whoami");
+  EXPECT_EQ(policy.at("bgp").at("peers").at(0), "tor");
+
+  const auto node = ask("node", "n1");
+  EXPECT_EQ(text(node, "verdict"), "Member: owns 1 IPs, may own 1");
+  EXPECT_EQ(node.at("ips").at(0), "10.25.150.223");
+  EXPECT_EQ(node.at("revoked"), false);
+  EXPECT_EQ(node.at("links").at(0).at("name"), "eth0");
+
+  const auto ip = ask("ip", "10.25.150.223");
+  EXPECT_EQ(text(ip, "verdict"), "announced: n1 on eth0");
+  EXPECT_EQ(text(ip, "pool"), "lan");
+  EXPECT_EQ(text(ip, "owner"), "n1");
+  EXPECT_EQ(text(ip, "why_owner"), "placed");
+  EXPECT_THAT(facts(ip), HasSubstr("BGP to tor from n1: to be advertised"));
+  EXPECT_EQ(text(ask("ip", "10.25.150.9"), "verdict"), "free, in pool lan");
+  EXPECT_THAT(text(ask("ip", "192.0.2.1"), "verdict"), HasSubstr("in no pool"));
+}
+
+TEST_F(Explain, AnObjectThatCouldNotBeLoadedIsFoundByItsProblem) {
+  const struct {
+    const char* what;
+    const char* kind;
+    const char* spec;
+    const char* field;
+    const char* value;
+  } cases[] = {
+      {"pool", "LoadBalancerIPPool", "{addresses: [192.168.1.0/33]}", "spec.addresses[0]",
+       "192.168.1.0/33"},
+      {"policy", "L2AnnouncementPolicy", "{interfaecs: [eth9]}", "spec.interfaecs", "interfaecs"},
+      {"policy", "BGPAdvertisement", "{communities: [x]}", "spec.communities[0]", "x"},
+      {"peer", "BGPPeer", "{address: 10.0.0.300, localASN: 1, peerASN: 2}", "spec.address",
+       "10.0.0.300"},
+  };
+  for (const auto& c : cases) {
+    const std::string file = std::string("apiVersion: herald.io/v1alpha1\nkind: ") + c.kind +
+                             "\nmetadata: {name: bad}\nspec: " + c.spec + "\n";
+    read("bad.yaml", file.c_str());
+    const auto said = ask(c.what, "bad");
+    EXPECT_EQ(said.at("in_force"), false) << c.spec;
+    EXPECT_THAT(text(said, "verdict"), HasSubstr("not in force")) << c.spec;
+    const auto& problem = said.at("problems").at(0).as_object();
+    EXPECT_EQ(text(problem, "file"), "bad.yaml");
+    EXPECT_EQ(problem.at("line"), 4);
+    EXPECT_EQ(text(problem, "kind"), c.kind);
+    EXPECT_EQ(text(problem, "field"), c.field);
+    EXPECT_THAT(text(said, "remedy"), HasSubstr(c.value));
+    EXPECT_THAT(facts(said), HasSubstr(std::string("bad.yaml:4: ") + c.kind + " bad"));
+  }
+}
+
+TEST_F(Explain, ABadNewVersionLeavesTheOldOneInForceAndIsTold) {
+  std::string text_of(kHome);
+  text_of.replace(text_of.find("10.25.150.0/24"), 14, "10.25.150.0/42");
+  read("home.yaml", text_of.c_str());
+  const auto pool = ask("pool", "lan");
+  EXPECT_EQ(pool.at("in_force"), true);
+  EXPECT_THAT(text(pool, "verdict"), HasSubstr("in force as it was read before"));
+  EXPECT_THAT(text(pool, "remedy"), HasSubstr("10.25.150.0/42"));
+  EXPECT_EQ(pool.at("total"), 254);
+
+  read("home.yaml", "kind: [");
+  const auto kept = ask("pool", "lan");
+  EXPECT_THAT(text(kept, "verdict"), HasSubstr("in force as it was read before"));
+  EXPECT_THAT(facts(kept), HasSubstr("cannot be parsed"));
+  EXPECT_THAT(facts(ask("peer", "tor")), HasSubstr("cannot be parsed"));
+  EXPECT_THAT(facts(ask("service", "default/whoami")), HasSubstr("cannot be parsed"));
+}
+
+TEST_F(Explain, WhatIsUnknownIsNotFoundAndBadFilesAreNamed) {
+  read("broken.yaml", "a: [is not\n  yaml: at all\n");
+  for (const char* what : {"pool", "policy", "peer", "node", "service"}) {
+    const auto said = reply(what, "nobody");
+    EXPECT_FALSE(said.at("ok").as_bool()) << what;
+    EXPECT_THAT(text(said, "error"), HasSubstr("not found"));
+    EXPECT_THAT(text(said, "error"), HasSubstr("broken.yaml:"));
+  }
+  EXPECT_THAT(text(reply("ip", "10.0.0"), "error"), HasSubstr("no IP address"));
+  EXPECT_THAT(text(reply("secret", "x"), "error"), HasSubstr("cannot be explained"));
+}
+
+TEST_F(Explain, OverlappingPoolsAndRefusedServices) {
+  read("more.yaml", R"(
+apiVersion: herald.io/v1alpha1
+kind: LoadBalancerIPPool
+metadata: {name: young, creationTimestamp: "2024-01-01T00:00:00Z"}
+spec: {addresses: [10.25.150.128/25]}
+---
+apiVersion: v1
+kind: Service
+metadata: {name: twin, annotations: {metallb.io/loadBalancerIPs: 10.25.150.223}}
+spec: {type: LoadBalancer}
+---
+apiVersion: v1
+kind: Service
+metadata: {name: outside, annotations: {metallb.io/loadBalancerIPs: 192.0.2.7}}
+spec: {type: LoadBalancer}
+)");
+  const auto young = ask("pool", "young");
+  EXPECT_EQ(text(young, "verdict"), "gives nothing: overlaps the older pool lan");
+  EXPECT_EQ(text(young, "conflicts_with"), "lan");
+  EXPECT_THAT(text(young, "remedy"), HasSubstr("more.yaml:"));
+  const auto lan = ask("pool", "lan");
+  EXPECT_EQ(lan.at("overlapped_by").at(0), "young");
+  EXPECT_EQ(lan.at("refused").at(0).at("name"), "twin");
+  EXPECT_EQ(text(lan, "verdict"), "in use");
+
+  const auto ip = ask("ip", "192.0.2.7");
+  EXPECT_EQ(text(ip, "verdict"), "held by no service: RequestedIPNotInPool");
+  EXPECT_THAT(facts(ip), HasSubstr("service default/outside asks for it"));
+  EXPECT_FALSE(text(ip, "remedy").empty());
+  EXPECT_THAT(facts(ask("service", "default/outside")), HasSubstr("192.0.2.7"));
+}
+
+// The router says that it is AS 65000: we send 2/2, and say which field to correct.
+TEST_F(Explain, APeerInAnotherAs) {
+  step(BgpConnected{PeerName("tor"), *IpAddress::parse("10.25.150.101")});
+  Bytes open(16, std::uint8_t{0xff});
+  for (const int octet : {0, 29, 1, 4, 0xfd, 0xe8, 0, 90, 10, 25, 150, 111, 0}) {
+    open.push_back(static_cast<std::uint8_t>(octet));
+  }
+  step(BgpReceived{PeerName("tor"), open});
+  const auto peer = ask("peer", "tor");
+  EXPECT_EQ(text(peer, "state"), "Active");
+  const auto& n = peer.at("last_notification").as_object();
+  EXPECT_EQ(n.at("code"), 2);
+  EXPECT_EQ(n.at("subcode"), 2);
+  EXPECT_EQ(n.at("sent"), true);
+  EXPECT_THAT(text(peer, "last_error"), HasSubstr("65000"));
+  EXPECT_THAT(text(peer, "remedy"), HasSubstr("correct spec.peerASN (home.yaml:"));
+  EXPECT_EQ(peer.at("prefixes").at(0), "10.25.150.223/32");
+}
+
+TEST_F(Explain, APeerThatExpectsAnotherAsOfUs) {
+  step(BgpConnected{PeerName("tor"), *IpAddress::parse("10.25.150.101")});
+  Bytes notification(16, std::uint8_t{0xff});
+  for (const int octet : {0, 21, 3, 2, 2}) {
+    notification.push_back(static_cast<std::uint8_t>(octet));
+  }
+  step(BgpReceived{PeerName("tor"), notification});
+  const auto peer = ask("peer", "tor");
+  EXPECT_EQ(peer.at("last_notification").at("sent"), false);
+  EXPECT_THAT(text(peer, "remedy"), HasSubstr("spec.localASN 64512"));
+}
+
+TEST_F(Explain, BeforeAnythingIsRead) {
+  Node fresh({NodeName("n1"), "m1", "test", {}, {}, {}, {}, 10s, 8}, now_);
+  std::swap(node_, fresh);
+  for (const char* what : {"pool", "policy", "peer", "node", "service"}) {
+    EXPECT_THAT(text(reply(what, "lan"), "error"), HasSubstr("not read its manifests"));
+  }
+  EXPECT_TRUE(reply("ip", "10.25.150.223").at("ok").as_bool());
+}
+
+}  // namespace
+}  // namespace herald::daemon
