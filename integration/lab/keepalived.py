@@ -7,6 +7,7 @@ kernel answers for them.
 """
 
 import os
+import time
 
 from .node import Node
 
@@ -26,6 +27,7 @@ class KeepalivedNode(Node):
         for old in (f"{run}.pid", f"{run}-vrrp.pid"):
             if os.path.exists(old):  # of a process that was killed
                 os.unlink(old)
+        self.started = time.monotonic()
         self.heraldd = lab.spawn(self.name, f"{self.name}-keepalived", [
             "keepalived", "--dont-fork", "--log-console", "--vrrp", "--use-file", path,
             "--pid", f"{run}.pid", "--vrrp_pid", f"{run}-vrrp.pid", *extra])
@@ -42,3 +44,7 @@ class KeepalivedNode(Node):
                      f"  priority {200 - 10 * self.index}\n"
                      f"  advert_int {self.lab.advert_s}\n  virtual_ipaddress {{\n{lines}  }}\n}}\n")
         return text
+
+    def ready(self):
+        """It runs, and has had time to hear the master, or to become it."""
+        return self.alive() and time.monotonic() - self.started > 0.5 + 4 * self.lab.advert_s

@@ -120,10 +120,10 @@ class Node:
             drop.append("meta l4proto vrrp drop")  # goes to a group
         if store:
             drop += ['iifname "eth1" drop', 'oifname "eth1" drop']
-        rules = "; ".join(drop)
-        netns.nft(self.name, "table inet cut {" + "".join(
-            f" chain {hook} {{ type filter hook {hook} priority 0; {rules}; }}"
-            for hook in ("input", "output")) + " }")
+        rules = "\n".join(drop)
+        netns.nft(self.name, "table inet cut {\n" + "".join(
+            f"chain {hook} {{\ntype filter hook {hook} priority 0\n{rules}\n}}\n"
+            for hook in ("input", "output")) + "}")
 
     def heal(self):
         netns.nft(self.name, "delete table inet cut")
@@ -141,6 +141,13 @@ class Node:
             return json.loads(done.stdout)
         except ValueError:
             return None
+
+    def ready(self):
+        """It runs, answers heraldctl and has its right to answer for VIPs."""
+        if not self.alive():
+            return False
+        said = self.ctl("status")
+        return bool(said) and said["lease_remaining_ms"] > 0
 
     def services(self):
         """{"ns/name": {...}} as this node tells it, or None."""
