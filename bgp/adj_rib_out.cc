@@ -1,6 +1,7 @@
 #include "bgp/adj_rib_out.h"
 
 #include <algorithm>
+#include <iterator>
 #include <utility>
 
 namespace herald::bgp {
@@ -19,12 +20,14 @@ void AdjRibOut::forget(IpFamily family) {
 }
 
 std::vector<Bytes> AdjRibOut::take_updates(const Negotiated& negotiated, Asn local_as,
-                                           const std::optional<IpAddress>& next_hop_v4,
-                                           const std::optional<IpAddress>& next_hop_v6) {
+                                           const NextHops& next_hops) {
   const auto next_hop = [&](const IpPrefix& p) -> const std::optional<IpAddress>& {
     static const std::optional<IpAddress> kNone;
-    if (p.family() == IpFamily::IPv4) return negotiated.ipv4 ? next_hop_v4 : kNone;
-    return negotiated.ipv6 ? next_hop_v6 : kNone;
+    if (p.family() == IpFamily::IPv4) return negotiated.ipv4 ? next_hops.v4 : kNone;
+    return negotiated.ipv6 ? next_hops.v6 : kNone;
+  };
+  const auto link_local = [&](const IpPrefix& p) {
+    return p.family() == IpFamily::IPv6 ? next_hops.v6_link_local : std::nullopt;
   };
 
   // Gone, or held back from now on.
@@ -42,22 +45,37 @@ std::vector<Bytes> AdjRibOut::take_updates(const Negotiated& negotiated, Asn loc
   for (const auto& [prefix, attributes] : wanted_) {
     const auto& hop = next_hop(prefix);
     if (!hop) continue;
-    const Told told{attributes, *hop};
+    const Told told{attributes, *hop, link_local(prefix)};
     const auto it = told_.find(prefix);
     if (it != told_.end() && it->second == told) continue;
-    told_[prefix] = told;
     announced[{prefix.family(), attributes}].push_back(prefix);
   }
 
-  std::vector<Bytes> out;
-  const auto append = [&](std::vector<Bytes> messages) {
-    std::move(messages.begin(), messages.end(), std::back_inserter(out));
-  };
-  for (const auto& [family, prefixes] : withdrawn) append(encode_withdrawals(prefixes));
+  std::vector<Bytes> announcements;
+  too_large_.clear();
   for (const auto& [group, prefixes] : announced) {
-    append(encode_announcements(prefixes, group.second,
-                                {negotiated, local_as, *next_hop(prefixes.front())}));
+    const auto& [family, attributes] = group;
+    const IpPrefix& any = prefixes.front();
+    const Told told{attributes, *next_hop(any), link_local(any)};
+    auto messages = encode_announcements(prefixes, attributes,
+                                         {negotiated, local_as, told.next_hop, told.link_local});
+    for (const IpPrefix& p : prefixes) {
+      if (!messages.empty()) {
+        told_[p] = told;
+        continue;
+      }
+      too_large_.push_back(p);
+      if (told_.erase(p) > 0) withdrawn[family].push_back(p);
+    }
+    std::move(messages.begin(), messages.end(), std::back_inserter(announcements));
   }
+
+  std::vector<Bytes> out;
+  for (const auto& [family, prefixes] : withdrawn) {
+    auto messages = encode_withdrawals(prefixes);
+    std::move(messages.begin(), messages.end(), std::back_inserter(out));
+  }
+  std::move(announcements.begin(), announcements.end(), std::back_inserter(out));
   return out;
 }
 

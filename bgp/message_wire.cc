@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <array>
+#include <utility>
 
 namespace herald::bgp {
 namespace {
@@ -50,17 +51,23 @@ bool read_capabilities(ByteReader in, Open& open) {
   return true;
 }
 
-// Optional parameters: type, length, value; RFC 9072: with two octets of length.
-bool read_parameters(ByteReader in, bool extended, Open& open) {
+// Optional parameters: type, length, value; RFC 9072: with two octets of length. What is wrong with
+// them by §6.2, if anything; a length that does not fit says more than an unknown type before it.
+std::optional<Notification> read_parameters(ByteReader in, bool extended, Open& open) {
   constexpr std::uint8_t kCapabilities = 2;
+  bool all_known = true;
   while (!in.empty()) {
     const auto type = in.u8();
     const std::size_t length = extended ? in.u16() : in.u8();
     const ByteView value = in.bytes(length);
-    if (!in.ok()) return false;
-    if (type == kCapabilities && !read_capabilities(ByteReader(value), open)) return false;
+    if (!in.ok()) return open_error(0);
+    if (type != kCapabilities) {
+      all_known = false;
+    } else if (!read_capabilities(ByteReader(value), open)) {
+      return open_error(0);
+    }
   }
-  return true;
+  return all_known ? std::nullopt : std::optional(open_error(4));
 }
 
 Result<Message, Notification> parse_open(ByteReader in) {
@@ -74,7 +81,8 @@ Result<Message, Notification> parse_open(ByteReader in) {
   if (!in.ok()) return error(Notification{kHeaderError, 2, {}});
   if (version != 4) return error(Notification{kOpenError, 1, {0, 4}});
   bool extended = false;
-  if (length == 255 && in.remaining() >= 3) {  // RFC 9072: non-ext OP type 255, then two octets
+  // RFC 9072 §2: a first type of 255 alone tells the long form; the short length is then ignored.
+  if (in.remaining() >= 3) {
     ByteReader ahead = in;
     if (ahead.u8() == 255) {
       extended = true;
@@ -82,9 +90,8 @@ Result<Message, Notification> parse_open(ByteReader in) {
       in = ahead;
     }
   }
-  if (length != in.remaining() || !read_parameters(ByteReader(in.rest()), extended, open)) {
-    return error(open_error(0));
-  }
+  if (length != in.remaining()) return error(open_error(0));
+  if (auto fault = read_parameters(in, extended, open)) return error(std::move(*fault));
   if (!open.multiprotocol) open.ipv4_unicast = true;
   if (open.as.value == 0 || two_octet_as.value == 0) return error(open_error(2));
   if (open.hold_time_s == 1 || open.hold_time_s == 2) return error(open_error(6));

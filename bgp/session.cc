@@ -65,7 +65,8 @@ void Session::enter(SessionState next, std::string cause, Instant now) {
     keepalive_at_.reset();
     inbox_.clear();
     rib_.forget();
-    stats_.prefixes_advertised = 0;
+    stats_.prefixes_advertised = stats_.prefixes_held_back = 0;
+    stats_.held_back_why.clear();
   }
 }
 
@@ -294,18 +295,69 @@ void Session::set_next_hop_v6(std::optional<IpAddress> next_hop, Instant now) {
 // Says what has changed.
 void Session::flush(Instant) {
   if (state_ != SessionState::Established) return;
-  std::optional<IpAddress> v4, v6 = next_hop_v6_;
-  if (local_address_.is_v4()) v4 = local_address_;
-  if (local_address_.is_v6()) v6 = local_address_;
-  for (Bytes& message : rib_.take_updates(negotiated_, config_.local_as, v4, v6)) {
+  NextHops hops;
+  // RFC 2545 §3: a link-local address is never a next hop alone.
+  if (next_hop_v6_ && !next_hop_v6_->is_link_local()) hops.v6 = next_hop_v6_;
+  if (local_address_.is_v4()) {
+    hops.v4 = local_address_;
+  } else if (local_address_.is_link_local()) {
+    hops.v6_link_local = local_address_;
+  } else {
+    hops.v6 = local_address_;
+  }
+  for (Bytes& message : rib_.take_updates(negotiated_, config_.local_as, hops)) {
     ++stats_.updates_sent;
     send(std::move(message));
   }
-  stats_.prefixes_advertised = rib_.advertised();
-  stats_.prefixes_held_back = wanted_.size() - rib_.advertised();
+  note_held_back(hops);
   if (std::exchange(end_of_rib_due_, false)) {
     if (negotiated_.ipv4) send(encode_end_of_rib(IpFamily::IPv4));
     if (negotiated_.ipv6) send(encode_end_of_rib(IpFamily::IPv6));
+  }
+}
+
+// Counts what the peer was told and what not, and says why not.
+void Session::note_held_back(const NextHops& hops) {
+  stats_.prefixes_advertised = rib_.advertised();
+  stats_.prefixes_held_back = rib_.wanted().size() - rib_.advertised();
+  std::string& why = stats_.held_back_why;
+  why.clear();
+  if (stats_.prefixes_held_back == 0) return;
+  std::size_t v4 = 0, v6 = 0;
+  for (const auto& [prefix, attributes] : rib_.wanted()) {
+    ++(prefix.family() == IpFamily::IPv4 ? v4 : v6);
+  }
+  const auto say = [&](const std::string& sentence) {
+    why += (why.empty() ? "" : "; ") + sentence;
+  };
+  const std::string peer = config_.name.str();
+  if (v4 > 0 && !negotiated_.ipv4) {
+    say(
+        fmt::format("{} IPv4 routes are held back: peer {} and this node have not both enabled "
+                    "IPv4 unicast; enable it on the router, and in spec.families",
+                    v4, peer));
+  } else if (v4 > 0 && !hops.v4) {
+    say(
+        fmt::format("{} IPv4 routes are held back: the session with peer {} runs over IPv6, so "
+                    "they have no next hop; add a BGPPeer with the router's IPv4 address",
+                    v4, peer));
+  }
+  if (v6 > 0 && !negotiated_.ipv6) {
+    say(
+        fmt::format("{} IPv6 routes are held back: peer {} and this node have not both enabled "
+                    "IPv6 unicast; enable it on the router, and in spec.families",
+                    v6, peer));
+  } else if (v6 > 0 && !hops.v6) {
+    say(
+        fmt::format("{} IPv6 routes are held back: this node has no IPv6 address but link-local "
+                    "ones to give peer {} as next hop; add one to the interface towards it",
+                    v6, peer));
+  }
+  if (const auto& large = rib_.too_large(); !large.empty()) {
+    say(
+        fmt::format("{} routes are held back, {} first: their attributes do not fit a message of "
+                    "{} octets; take communities out of the BGPAdvertisements that select them",
+                    large.size(), to_string(large.front()), kMaxMessage));
   }
 }
 

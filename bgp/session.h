@@ -71,7 +71,8 @@ struct SessionStats {
   std::uint64_t updates_sent = 0, updates_received = 0;
   std::uint64_t malformed_updates = 0;  // treated as RFC 7606 asks, session kept
   std::uint64_t prefixes_advertised = 0;
-  std::uint64_t prefixes_held_back = 0;  // IPv6 routes without a next hop, or family not negotiated
+  std::uint64_t prefixes_held_back = 0;  // wanted, but the established session cannot carry them
+  std::string held_back_why;             // for people: one sentence for each reason
   std::optional<Instant> established_since;
   std::string last_error;  // for people: what ended or prevents the session, and what to do
   // What ended the last connection, if it was a NOTIFICATION (RFC 4271 §4.5).
@@ -92,7 +93,8 @@ class Session {
 
   // The whole wanted set; may be called at any time with the same set.
   void set_routes(std::vector<Route> routes, Instant now);
-  // Next hop of IPv6 routes: an address of this node that the peer can reach; none holds them back.
+  // Next hop of IPv6 routes: an address of this node that the peer can reach; none, or a link-local
+  // one, holds them back. A session over IPv6 uses its own address, unless that is link-local.
   void set_next_hop_v6(std::optional<IpAddress> next_hop, Instant now);
 
   void connected(const IpAddress& local_address, Instant now);
@@ -108,6 +110,8 @@ class Session {
   SessionState state() const { return state_; }
   const SessionStats& stats() const { return stats_; }
   const PeerConfig& config() const { return config_; }
+  // Whether the peer has been told to send this prefix to us.
+  bool advertised(const IpPrefix& prefix) const { return rib_.advertised(prefix); }
 
  private:
   bool internal() const;
@@ -121,6 +125,7 @@ class Session {
   void on_open(const Open& open, Instant now);
   void on_update(ByteView body, Instant now);
   void flush(Instant now);
+  void note_held_back(const NextHops& next_hops);
 
   PeerConfig config_;
   Rng rng_;

@@ -136,19 +136,25 @@ std::vector<Bytes> encode_announcements(const std::vector<IpPrefix>& prefixes,
   if (prefixes.empty()) return out;
   const Bytes common = path_attributes(attributes, a);
   if (prefixes.front().family() == IpFamily::IPv4) {
-    if (common.size() + 5 > kRoom) return out;  // thousands of communities: no room for a prefix
+    if (common.size() + 5 > kRoom) return out;  // no room for a prefix
     in_runs(prefixes, kRoom - common.size(),
             [&](const Bytes& nlri) { out.push_back(update({}, common, nlri)); });
     return out;
   }
-  constexpr std::size_t kMpHeader = 4 + 2 + 1 + 1 + 16 + 1;  // attribute, AFI/SAFI, next hop, SNPA
-  if (common.size() + kMpHeader + 17 > kRoom) return out;
-  in_runs(prefixes, kRoom - common.size() - kMpHeader, [&](const Bytes& nlri) {
+  // RFC 2545 §3: the global address, and the link-local one beside it if both ends share the link.
+  Bytes next_hop = a.next_hop.to_bytes();
+  if (a.link_local) {
+    const Bytes second = a.link_local->to_bytes();
+    next_hop.insert(next_hop.end(), second.begin(), second.end());
+  }
+  const std::size_t mp_header = 4 + 3 + 1 + next_hop.size() + 1;  // attribute, family, hop, SNPA
+  if (common.size() + mp_header + 17 > kRoom) return out;
+  in_runs(prefixes, kRoom - common.size() - mp_header, [&](const Bytes& nlri) {
     ByteWriter value;
     value.u16(2);
     value.u8(1);
-    value.u8(16);
-    value.bytes(a.next_hop.to_bytes());
+    value.u8(static_cast<std::uint8_t>(next_hop.size()));
+    value.bytes(next_hop);
     value.u8(0);
     value.bytes(nlri);
     ByteWriter all;
@@ -192,8 +198,8 @@ Bytes encode_end_of_rib(IpFamily family) {
 
 namespace {
 
-// What RFC 7606 (and the RFCs of the attributes) make of a fault in an attribute.
-enum class OnError : std::uint8_t { Reset, Withdraw, Discard };
+// What RFC 7606 (and the RFCs of the attributes) make of a fault in an attribute's value.
+enum class OnError : std::uint8_t { Withdraw, Discard };
 
 struct Rule {
   Attribute type;
@@ -258,8 +264,8 @@ constexpr Rule kRules[] = {
     {kCommunities, kOptTrans, OnError::Withdraw, multiple<4>},          // §7.8
     {kOriginatorId, kOptional, OnError::Withdraw, sized<4>},            // §7.9
     {kClusterList, kOptional, OnError::Withdraw, multiple<4>},          // §7.10
-    {kMpReach, kOptional, OnError::Reset, any_value},                   // §7.11, checked apart
-    {kMpUnreach, kOptional, OnError::Reset, any_value},                 // §7.12
+    {kMpReach, kOptional, OnError::Withdraw, any_value},                // §7.11, checked apart
+    {kMpUnreach, kOptional, OnError::Withdraw, any_value},              // §7.12, checked apart
     {kExtendedCommunities, kOptTrans, OnError::Withdraw, multiple<8>},  // §7.14
     {kAs4Path, kOptTrans, OnError::Discard, good_as4_path},             // RFC 6793 §6
     {kAs4Aggregator, kOptTrans, OnError::Discard, sized<8>},            // RFC 6793 §6
@@ -281,8 +287,8 @@ bool good_prefixes(ByteReader in, unsigned bits) {
   return true;
 }
 
-Notification update_error(std::uint8_t subcode) {
-  return {kUpdateError, subcode, {}};
+Notification update_error(std::uint8_t subcode, ByteView data = {}) {
+  return {kUpdateError, subcode, Bytes(data.begin(), data.end())};
 }
 
 // RFC 7606 §5.3: an NLRI that cannot be parsed ends the session; families that we do not know pass.
@@ -308,7 +314,7 @@ Result<UpdateVerdict, Notification> check_update(ByteView body, const Negotiated
   const auto withdrawn_length = in.u16();
   const ByteView withdrawn = in.bytes(withdrawn_length);
   const auto attributes_length = in.u16();
-  ByteReader attributes(in.bytes(attributes_length));
+  const ByteView all_attributes = in.bytes(attributes_length);
   if (!in.ok()) return error(update_error(1));
   const ByteView nlri = in.rest();
   if (!good_prefixes(ByteReader(withdrawn), 32) || !good_prefixes(ByteReader(nlri), 32)) {
@@ -319,8 +325,10 @@ Result<UpdateVerdict, Notification> check_update(ByteView body, const Negotiated
   const auto worsen = [&](UpdateVerdict to) {
     if (to == UpdateVerdict::TreatAsWithdraw || verdict == UpdateVerdict::Fine) verdict = to;
   };
+  ByteReader attributes(all_attributes);
   std::set<std::uint8_t> seen;
   while (!attributes.empty()) {
+    const std::size_t begin = attributes.position();
     const auto flags = attributes.u8();
     const auto type = attributes.u8();
     const std::size_t length = (flags & kExtended) != 0 ? attributes.u16() : attributes.u8();
@@ -329,6 +337,8 @@ Result<UpdateVerdict, Notification> check_update(ByteView body, const Negotiated
       worsen(UpdateVerdict::TreatAsWithdraw);
       break;
     }
+    // §6.3: NOTIFICATIONs 3/2 and 3/9 carry the attribute: flags, type, length and value.
+    const ByteView whole = all_attributes.subspan(begin, attributes.position() - begin);
     const bool multiprotocol = type == kMpReach || type == kMpUnreach;
     if (!seen.insert(type).second) {
       if (multiprotocol) return error(update_error(1));  // RFC 7606 §3 g
@@ -338,11 +348,11 @@ Result<UpdateVerdict, Notification> check_update(ByteView body, const Negotiated
     const Rule* rule = rule_of(type);
     if (rule == nullptr) {
       // §5: an unrecognised well-known attribute is one that we cannot do without.
-      if ((flags & kOptional) == 0) return error(Notification{kUpdateError, 2, {}});
+      if ((flags & kOptional) == 0) return error(update_error(2, whole));
       continue;
     }
     if (multiprotocol && !good_multiprotocol(ByteReader(value), type == kMpReach)) {
-      return error(update_error(9));
+      return error(update_error(9, whole));
     }
     // ORIGINATOR_ID, CLUSTER_LIST and LOCAL_PREF from an external peer mean nothing (§7.5, §7.9).
     const bool internal_only = type == kLocalPref || type == kOriginatorId || type == kClusterList;
@@ -350,11 +360,13 @@ Result<UpdateVerdict, Notification> check_update(ByteView body, const Negotiated
       worsen(UpdateVerdict::AttributeDiscard);
       continue;
     }
-    const bool flags_right = (flags & kOptTrans) == rule->flags;
-    if (flags_right && rule->good(value, negotiated)) continue;
-    if (rule->on_error == OnError::Reset) return error(update_error(4));
-    worsen(rule->on_error == OnError::Withdraw ? UpdateVerdict::TreatAsWithdraw
-                                               : UpdateVerdict::AttributeDiscard);
+    // RFC 7606 §3 c: wrong flags mean treat-as-withdraw for every attribute; none says otherwise.
+    if ((flags & kOptTrans) != rule->flags) {
+      worsen(UpdateVerdict::TreatAsWithdraw);
+    } else if (!rule->good(value, negotiated)) {
+      worsen(rule->on_error == OnError::Withdraw ? UpdateVerdict::TreatAsWithdraw
+                                                 : UpdateVerdict::AttributeDiscard);
+    }
   }
   const bool announces = !nlri.empty() || seen.contains(kMpReach);
   const bool complete = seen.contains(kOrigin) && seen.contains(kAsPath) &&

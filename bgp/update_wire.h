@@ -14,10 +14,13 @@ namespace herald::bgp {
 struct Announcing {
   Negotiated negotiated;
   Asn local_as;
-  IpAddress next_hop;  // of the prefixes' family
+  IpAddress next_hop;  // of the prefixes' family; IPv6: not a link-local address
+  // IPv6: ours on the link that we share with the peer.
+  std::optional<IpAddress> link_local = std::nullopt;
 };
 
-// Prefixes of one family, with the same attributes, in as few full messages as they fit.
+// Prefixes of one family, with the same attributes, in as few full messages as they fit. None if
+// the attributes leave no room for a prefix: such a route must not be advertised (RFC 4271 §9.2).
 std::vector<Bytes> encode_announcements(const std::vector<IpPrefix>& prefixes,
                                         const RouteAttributes& attributes,
                                         const Announcing& announcing);

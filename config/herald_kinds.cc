@@ -1,5 +1,7 @@
 // config/herald_kinds.cc: the native kinds, herald.io/v1alpha1. Every field is checked, an unknown
 // one is an error: a typo in a pool must not pass as "all services".
+#include <fmt/core.h>
+
 #include <algorithm>
 #include <map>
 
@@ -238,6 +240,11 @@ std::optional<std::string> read_community(const std::string& text, BgpAdvertisem
   return std::nullopt;
 }
 
+// A route has to fit one BGP message of 4096 octets (RFC 4271 §9.2). The most that stands beside
+// the communities (64 times our AS more, for a peer that knows two-octet AS numbers alone) takes
+// under 500 octets, and so many large communities 3060.
+constexpr std::size_t kMaxCommunities = 255;
+
 void read_advertisement(MapReader& spec, Translated& out) {
   out.sort = kSort<BgpAdvertisement>;
   BgpAdvertisement ad;
@@ -254,6 +261,13 @@ void read_advertisement(MapReader& spec, Translated& out) {
   aggregation.finish();
   if (ad.aggregation_v4 != 32 || ad.aggregation_v6 != 128) spec.not_yet("aggregationLength");
   spec.each("communities", [&](const std::string& text) { return read_community(text, ad); });
+  const std::size_t communities = ad.communities.size() + ad.large_communities.size();
+  if (communities > kMaxCommunities) {
+    spec.error("communities",
+               fmt::format("lists {} communities, but a route with more than {} may not fit a BGP "
+                           "message: take {} of them out",
+                           communities, kMaxCommunities, communities - kMaxCommunities));
+  }
   if (const auto v = spec.integer("localPreference", 0, kMaxU32)) {
     ad.local_pref = static_cast<std::uint32_t>(*v);
   }

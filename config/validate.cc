@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <limits>
 #include <map>
+#include <set>
 
 #include "base/text.h"
 
@@ -140,12 +141,52 @@ void check_peers(Desired& desired) {
   }
 }
 
+template <typename Name>
+bool meet(const std::vector<Name>& a, const std::vector<Name>& b) {  // an empty list names all
+  return a.empty() || b.empty() || std::any_of(a.begin(), a.end(), [&](const Name& n) {
+           return std::find(b.begin(), b.end(), n) != b.end();
+         });
+}
+
+// A route that several advertisements select carries the communities of all of them, and has to
+// fit one BGP message of 4096 octets; whatever else it carries takes under 500.
+void check_communities(Desired& desired) {
+  constexpr std::size_t kMaxOctets = 3500;
+  const auto octets = [](std::size_t plain, std::size_t large) { return 4 * plain + 12 * large; };
+  std::size_t all = 0;
+  for (const BgpAdvertisement& ad : desired.advertisements) {
+    all += octets(ad.communities.size(), ad.large_communities.size());
+  }
+  if (all <= kMaxOctets) return;
+  for (std::size_t i = 0; i < desired.advertisements.size(); ++i) {
+    const BgpAdvertisement& ad = desired.advertisements[i];
+    std::set<std::uint32_t> plain(ad.communities.begin(), ad.communities.end());
+    std::set<LargeCommunity> large(ad.large_communities.begin(), ad.large_communities.end());
+    for (std::size_t j = 0; j < i; ++j) {
+      const BgpAdvertisement& other = desired.advertisements[j];
+      if (!meet(ad.peers, other.peers) || !meet(ad.pools, other.pools)) continue;
+      plain.insert(other.communities.begin(), other.communities.end());
+      large.insert(other.large_communities.begin(), other.large_communities.end());
+      if (octets(plain.size(), large.size()) <= kMaxOctets) continue;
+      desired.problems.push_back(
+          {Severity::Warning, ad.source, "BGPAdvertisement", "", ad.name, "spec.communities",
+           std::to_string(plain.size() + large.size()) +
+               " communities come together where this and other advertisements, such as '" +
+               other.name +
+               "', select the same IP: such a route may not fit a BGP message and is then not "
+               "announced; list fewer, or let the advertisements select different pools or peers"});
+      break;
+    }
+  }
+}
+
 }  // namespace
 
 void validate(Desired& desired) {
   check_pools(desired);
   check_requests(desired);
   check_peers(desired);
+  check_communities(desired);
   const auto pools = names_of(desired.pools), peers = names_of(desired.peers);
   for (const L2Policy& policy : desired.l2_policies) {
     check_names(desired, policy.source, "L2AnnouncementPolicy", policy.name, "spec.pools", "pool",

@@ -71,10 +71,11 @@ std::optional<Story> explain_service(const View& view, const ObjectName& name) {
       const bool up = session.state() == bgp::SessionState::Established;
       story.fact(fmt::format(
           "BGP to {} from {}: {}", peer_name.str(), node.config().name.str(),
-          !takes ? "no BGPAdvertisement selects it for this peer"
-          : up   ? "advertised"
-                 : fmt::format("to be advertised, but the session is {}: {}",
-                               bgp::to_string(session.state()), session.stats().last_error)));
+          !takes                                    ? "no BGPAdvertisement selects it for this peer"
+          : session.advertised(IpPrefix::host(vip)) ? "advertised"
+          : up ? "not advertised: " + session.stats().held_back_why
+               : fmt::format("to be advertised, but the session is {}: {}",
+                             bgp::to_string(session.state()), session.stats().last_error)));
     }
   }
   if (!story.problems.empty()) story.advise(to_string(story.problems.front()));
@@ -222,11 +223,12 @@ Story explain_ip(const View& view, const IpAddress& ip) {
     const bool up = session->second.state() == bgp::SessionState::Established;
     story.fact(fmt::format("BGP to {} from {}: {}", peer.name.str(), node.config().name.str(),
                            !takes ? "no BGPAdvertisement selects it for this peer"
-                           : up   ? "advertised"
-                                  : fmt::format("to be advertised, but the session is {}: {}",
-                                                bgp::to_string(session->second.state()),
-                                                session->second.stats().last_error)));
-    if (takes && up) told.push_back(peer.name.str());
+                           : session->second.advertised(IpPrefix::host(ip)) ? "advertised"
+                           : up ? "not advertised: " + session->second.stats().held_back_why
+                                : fmt::format("to be advertised, but the session is {}: {}",
+                                              bgp::to_string(session->second.state()),
+                                              session->second.stats().last_error)));
+    if (takes && session->second.advertised(IpPrefix::host(ip))) told.push_back(peer.name.str());
   }
   if (!told.empty()) announced.push_back("to BGP peers " + join(told, ", "));
   if (announced.empty()) story.advise(silent);

@@ -111,6 +111,7 @@ void tell_session(const View& view, const BgpPeer& peer, const bgp::Session& ses
   }
   story.set("last_notification", notification);
   if (!stats.last_error.empty()) story.fact(fmt::format("last error: {}", stats.last_error));
+  if (!stats.held_back_why.empty()) story.fact(stats.held_back_why);
   if (!up) {
     const std::string cause = likely_cause(peer, stats);
     story.set("likely_cause", cause);

@@ -211,7 +211,7 @@ json::array Report::peers() const {
       o["uptime_s"] =
           stats.established_since ? milliseconds(now_ - *stats.established_since) / 1000 : 0;
       o["prefixes"] = stats.prefixes_advertised;
-      o["last_error"] = stats.last_error;
+      o["last_error"] = stats.last_error.empty() ? stats.held_back_why : stats.last_error;
     }
     out.push_back(std::move(o));
   }

@@ -91,6 +91,74 @@ TEST(Session, EstablishesAndSaysWhatIsWanted) {
   EXPECT_EQ(s.updates(), 1) << "RFC 2918: all of the family again";
 }
 
+std::vector<std::uint32_t> many(std::uint32_t count) {
+  std::vector<std::uint32_t> out(count);
+  for (std::uint32_t i = 0; i < count; ++i) out[i] = i;
+  return out;
+}
+
+TEST(Session, ARouteThatFitsNoMessageIsHeldBackAndSaidSo) {  // RFC 4271 §9.2
+  Story s;
+  s.establish();
+  s.session.set_routes({route("10.25.150.1/32"), route("10.25.150.2/32")}, s.now);
+  EXPECT_EQ(s.session.stats().prefixes_advertised, 2u);
+  s.sent();
+  s.session.set_routes(
+      {route("10.25.150.1/32", many(1100)), route("10.25.150.2/32"), route("10.25.150.3/32", {7})},
+      s.now);
+  EXPECT_EQ(s.updates(), 2) << "what the peer knows of the first is withdrawn, the third goes out";
+  EXPECT_EQ(s.session.stats().prefixes_advertised, 2u);
+  EXPECT_EQ(s.session.stats().prefixes_held_back, 1u);
+  EXPECT_FALSE(s.session.advertised(*IpPrefix::parse("10.25.150.1/32")));
+  EXPECT_TRUE(s.session.advertised(*IpPrefix::parse("10.25.150.3/32")));
+  EXPECT_EQ(s.session.stats().held_back_why,
+            "1 routes are held back, 10.25.150.1/32 first: their attributes do not fit a message "
+            "of 4096 octets; take communities out of the BGPAdvertisements that select them");
+  s.session.set_routes(
+      {route("10.25.150.1/32", many(200)), route("10.25.150.2/32"), route("10.25.150.3/32", {7})},
+      s.now);
+  EXPECT_EQ(s.updates(), 1);
+  EXPECT_EQ(s.session.stats().prefixes_held_back, 0u);
+  EXPECT_EQ(s.session.stats().held_back_why, "");
+}
+
+TEST(Session, WhatIsHeldBackIsForgottenWithTheSession) {
+  Story s;
+  s.session.set_routes({route("fd25::1/128")}, s.now);
+  s.establish();
+  EXPECT_EQ(s.session.stats().prefixes_held_back, 1u);
+  EXPECT_NE(s.session.stats().held_back_why.find("no IPv6 address"), std::string::npos);
+  s.session.closed("reset", s.now);
+  EXPECT_EQ(s.session.stats().prefixes_held_back, 0u);
+  EXPECT_EQ(s.session.stats().held_back_why, "");
+}
+
+TEST(Session, ALinkLocalNextHopIsNeverAlone) {  // RFC 2545 §3
+  Story s;
+  s.session.set_routes({route("10.25.150.1/32"), route("fd25::1/128")}, s.now);
+  s.session.set_next_hop_v6(*IpAddress::parse("fe80::9"), s.now);
+  s.session.connected(*IpAddress::parse("fe80::2"), s.now);
+  s.session.received(encode_open(s.open()), s.now);
+  s.session.received(encode_keepalive(), s.now);
+  ASSERT_EQ(s.session.state(), SessionState::Established);
+  EXPECT_EQ(s.session.stats().prefixes_held_back, 2u);
+  EXPECT_NE(s.session.stats().held_back_why.find("1 IPv4 routes"), std::string::npos);
+  EXPECT_NE(s.session.stats().held_back_why.find("1 IPv6 routes"), std::string::npos);
+  EXPECT_EQ(s.updates(), 2) << "End-of-RIB alone";
+  s.session.set_next_hop_v6(*IpAddress::parse("fd25::2"), s.now);
+  const auto sent = s.sent();
+  ASSERT_EQ(sent.size(), 1u);
+  const std::string hex = to_hex(std::get<UpdateBody>(sent[0]).body);
+  EXPECT_NE(hex.find("00020120"  // AFI, SAFI, 32 octets
+                     "fd250000000000000000000000000002"
+                     "fe800000000000000000000000000002"
+                     "00"
+                     "80fd250000000000000000000000000001"),
+            std::string::npos)
+      << hex;
+  EXPECT_EQ(s.session.stats().prefixes_held_back, 1u);
+}
+
 TEST(Session, AWrongAsIsToldToBothSides) {
   Story s;
   s.session.connected(kLocal, s.now);
@@ -166,6 +234,103 @@ TEST(Open, RoundTrips) {
     const auto parsed = parse_message(encode_open(o));
     ASSERT_TRUE(parsed);
     EXPECT_EQ(std::get<Open>(*parsed), o);
+  }
+}
+
+// What follows the fixed part of an OPEN, with "My AS" 65001 and its length set right.
+Bytes open_with(const char* parameters) {
+  return encode_message(1, from_hex(std::string("04fde9005a0a000001") + parameters));
+}
+
+TEST(Open, ItsParametersAreReadByRfc4271AndRfc9072) {
+  const struct {
+    const char *parameters, *fault;  // fault "": accepted
+  } cases[] = {
+      {"00", ""},
+      {"02 0200", ""},
+      {"03 070100", "2/4 (OPEN message error, unsupported optional parameter)"},
+      {"0b 070100 0206 010400010001", "2/4 (OPEN message error, unsupported optional parameter)"},
+      {"03 0105 00", "2/0 (OPEN message error, unspecific)"},
+      {"ff ff 0009 020006 010400010001", ""},
+      {"0c ff 0009 020006 010400010001", ""},  // the short length means nothing then
+      {"01 ff 0009 020006 010400010001", ""},
+      {"ff ff 0000", ""},
+      {"ff ff 000a 020006 010400010001", "2/0 (OPEN message error, unspecific)"},
+      {"ff ff 0004 070001 00", "2/4 (OPEN message error, unsupported optional parameter)"},
+      {"02 ff00", "2/4 (OPEN message error, unsupported optional parameter)"},
+  };
+  for (const auto& c : cases) {
+    const auto parsed = parse_message(open_with(c.parameters));
+    EXPECT_EQ(parsed ? "" : to_string(parsed.error()), c.fault) << c.parameters;
+  }
+}
+
+TEST(Update, WrongFlagsMeanTreatAsWithdraw) {  // RFC 7606 §3 c
+  const struct {
+    const char *name, *good, *bad;
+  } cases[] = {
+      {"ATOMIC_AGGREGATE", "400600", "c00600"},
+      {"AGGREGATOR", "c007080000fde9c0000209", "4007080000fde9c0000209"},
+      {"AS4_PATH", "c0110602010000fde9", "80110602010000fde9"},
+      {"AS4_AGGREGATOR", "c012080000fde9c0000209", "8012080000fde9c0000209"},
+      {"MP_UNREACH_NLRI", "800f03000201", "c00f03000201"},
+      {"COMMUNITIES", "c00804fde90001", "400804fde90001"},
+  };
+  const Negotiated negotiated{false, true, true, true};
+  for (const auto& c : cases) {
+    for (const bool good : {true, false}) {
+      const Bytes attributes = from_hex(std::string("4001010040020602010000fde9400304c0000201") +
+                                        (good ? c.good : c.bad));
+      ByteWriter body;
+      body.u16(0);
+      body.u16(static_cast<std::uint16_t>(attributes.size()));
+      body.bytes(attributes);
+      body.bytes(from_hex("18cb0071"));
+      const auto verdict = check_update(body.view(), negotiated);
+      ASSERT_TRUE(verdict) << c.name;
+      EXPECT_EQ(*verdict, good ? UpdateVerdict::Fine : UpdateVerdict::TreatAsWithdraw) << c.name;
+    }
+  }
+}
+
+TEST(Update, ANotificationCarriesTheAttributeThatIsWrong) {  // RFC 4271 §6.3
+  const Negotiated negotiated{false, true, true, true};
+  const struct {
+    const char* attribute;
+    int subcode;
+  } cases[] = {{"406303010203", 2},  // well-known, and unknown to us
+               {"800e0500020105fd", 9}};
+  for (const auto& c : cases) {
+    const Bytes attribute = from_hex(c.attribute);
+    ByteWriter body;
+    body.u16(0);
+    body.u16(static_cast<std::uint16_t>(attribute.size() + 4));
+    body.bytes(from_hex("40010100"));
+    body.bytes(attribute);
+    const auto verdict = check_update(body.view(), negotiated);
+    ASSERT_FALSE(verdict);
+    EXPECT_EQ(verdict.error().subcode, c.subcode);
+    EXPECT_EQ(to_hex(verdict.error().data), c.attribute);
+  }
+}
+
+TEST(Update, WhatConfigurationAllowsAlwaysFits) {
+  RouteAttributes most;
+  most.as_path_prepend = 64;
+  most.med = most.local_pref = 1;
+  for (std::uint32_t i = 0; i < 255; ++i) most.large_communities.push_back({64512, 1, i});
+  most.communities = {1};
+  for (const bool as4 : {false, true}) {
+    for (const bool internal : {false, true}) {
+      const Announcing v4{{internal, as4, true, true}, Asn(4200000001), kLocal};
+      EXPECT_EQ(encode_announcements({*IpPrefix::parse("10.0.0.1/32")}, most, v4).size(), 1u);
+      const Announcing v6{v4.negotiated, v4.local_as, *IpAddress::parse("fd25::2"),
+                          *IpAddress::parse("fe80::2")};
+      const auto messages = encode_announcements({*IpPrefix::parse("fd25::1/128")}, most, v6);
+      ASSERT_EQ(messages.size(), 1u);
+      EXPECT_EQ(check_update(ByteView(messages[0]).subspan(kHeaderSize), v6.negotiated).value(),
+                UpdateVerdict::Fine);
+    }
   }
 }
 

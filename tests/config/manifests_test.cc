@@ -8,6 +8,8 @@ namespace {
 const std::string kPool =
     "apiVersion: herald.io/v1alpha1\nkind: LoadBalancerIPPool\nmetadata: {name: lan}\n";
 const std::string kPeer = "apiVersion: herald.io/v1alpha1\nkind: BGPPeer\nmetadata: {name: tor}\n";
+const std::string kAdvertisement =
+    "apiVersion: herald.io/v1alpha1\nkind: BGPAdvertisement\nmetadata: {name: all}\n";
 const std::string kService =
     "apiVersion: v1\nkind: Service\nmetadata:\n  name: web\n"
     "  annotations: {lbipam.cilium.io/ips: 10.0.0.5}\nspec:\n  type: LoadBalancer\n";
@@ -15,6 +17,13 @@ const std::string kService =
 std::vector<std::string> problems(const Manifests& m) {
   std::vector<std::string> out;
   for (const Problem& p : m.desired().problems) out.push_back(to_string(p));
+  return out;
+}
+
+// A list of so many, which differ in their last number.
+std::string communities(const std::string& prefix, int count) {
+  std::string out;
+  for (int i = 0; i < count; ++i) out += (i > 0 ? ", '" : "'") + prefix + std::to_string(i) + "'";
   return out;
 }
 
@@ -36,6 +45,9 @@ TEST(Manifests, SayWhatIsWrongAndWhere) {
        "internal or external"},
       {kPeer + "spec: {address: 192.0.2.1, localASN: 0, peerASN: 65000}\n",
        "f.yaml:4: BGPPeer tor: spec.localASN: '0' is no whole number from 1 to 4294967295"},
+      {kAdvertisement + "spec:\n  communities: [" + communities("large:64512:1:", 256) + "]\n",
+       "f.yaml:5: BGPAdvertisement all: spec.communities: lists 256 communities, but a route with "
+       "more than 255 may not fit a BGP message: take 1 of them out"},
       {"kind: Service\n",
        "f.yaml:1: Service: apiVersion: is missing: every document needs apiVersion, kind and "
        "metadata.name"},
@@ -45,6 +57,29 @@ TEST(Manifests, SayWhatIsWrongAndWhere) {
     m.set_file("f.yaml", c.text);
     EXPECT_EQ(problems(m), std::vector<std::string>{c.problem}) << c.text;
   }
+}
+
+TEST(Manifests, CommunitiesThatComeTogetherHaveToFitAMessage) {
+  const auto both = [](const std::string& second_spec) {
+    Manifests m;
+    m.set_file("a.yaml",
+               kAdvertisement + "spec: {communities: [" + communities("large:1:1:", 255) + "]}\n");
+    m.set_file("b.yaml",
+               "apiVersion: herald.io/v1alpha1\nkind: BGPAdvertisement\n"
+               "metadata: {name: more}\nspec: {" +
+                   second_spec + "}\n");
+    return problems(m);
+  };
+  EXPECT_TRUE(both("communities: [" + communities("large:1:1:", 255) + "]").empty())
+      << "the same ones, and 255 are allowed";
+  EXPECT_TRUE(both("communities: ['64512:1']").empty());
+  const auto found = both("communities: [" + communities("64512:", 200) + "]");
+  ASSERT_EQ(found.size(), 1U);
+  EXPECT_EQ(found[0],
+            "b.yaml:1: BGPAdvertisement more: spec.communities: 455 communities come together "
+            "where this and other advertisements, such as 'all', select the same IP: such a route "
+            "may not fit a BGP message and is then not announced; list fewer, or let the "
+            "advertisements select different pools or peers");
 }
 
 TEST(Manifests, ReadAServiceAndItsPool) {
