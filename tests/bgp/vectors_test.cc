@@ -79,7 +79,56 @@ Outcome run(const json::object& ctx, const Bytes& message) {
 }
 
 bool says(const Notification& n, const json::object& expected) {
-  return n.code == expected.at("code").as_int64() && n.subcode == expected.at("subcode").as_int64();
+  const auto* data = expected.if_contains("data");
+  return n.code == expected.at("code").as_int64() &&
+         n.subcode == expected.at("subcode").as_int64() &&
+         (data == nullptr || to_hex(n.data) == std::string(data->as_string()));
+}
+
+// What we read of an OPEN, against all that is in it.
+void expect_open(const Open& open, const json::object& decoded, const std::string& name) {
+  auto as = decoded.at("my_as").to_number<std::uint32_t>();
+  bool four_octet_as = false, refresh = false, any = false, ipv4 = false, ipv6 = false;
+  for (const json::value& c : decoded.at("capabilities").as_array()) {
+    const json::object& capability = c.as_object();
+    const auto code = capability.at("code").to_number<int>();
+    if (code == 65) {
+      four_octet_as = true;
+      as = capability.at("as4").to_number<std::uint32_t>();
+    }
+    refresh = refresh || code == 2;
+    if (code != 1) continue;
+    any = true;
+    const auto afi = capability.at("afi").to_number<int>();
+    if (capability.at("safi").to_number<int>() == 1) (afi == 1 ? ipv4 : ipv6) |= afi <= 2;
+  }
+  EXPECT_EQ(open.as.value, as) << name;
+  EXPECT_EQ(open.hold_time_s, decoded.at("hold_time").to_number<unsigned>()) << name;
+  EXPECT_EQ(to_string(open.bgp_id), std::string(decoded.at("bgp_id").as_string())) << name;
+  EXPECT_EQ(open.four_octet_as, four_octet_as) << name;
+  EXPECT_EQ(open.route_refresh, refresh) << name;
+  EXPECT_EQ(open.multiprotocol, any) << name;
+  EXPECT_EQ(open.ipv4_unicast, ipv4 || !any) << name;
+  EXPECT_EQ(open.ipv6_unicast, ipv6) << name;
+}
+
+void expect_decoded(const Bytes& bytes, const json::object& decoded, const std::string& name) {
+  const auto message = parse_message(bytes);
+  ASSERT_TRUE(message) << name;
+  const auto type = decoded.at("type").as_string();
+  if (type == "OPEN") {
+    ASSERT_TRUE(std::holds_alternative<Open>(*message)) << name;
+    expect_open(std::get<Open>(*message), decoded, name);
+  } else if (type == "NOTIFICATION") {
+    ASSERT_TRUE(std::holds_alternative<Notification>(*message)) << name;
+    EXPECT_TRUE(says(std::get<Notification>(*message), decoded)) << name;
+  } else if (type == "ROUTE-REFRESH") {
+    ASSERT_TRUE(std::holds_alternative<RouteRefresh>(*message)) << name;
+    const auto& r = std::get<RouteRefresh>(*message);
+    EXPECT_EQ(r.afi, decoded.at("afi").to_number<unsigned>()) << name;
+    EXPECT_EQ(r.subtype, decoded.at("subtype").to_number<unsigned>()) << name;
+    EXPECT_EQ(r.safi, decoded.at("safi").to_number<unsigned>()) << name;
+  }
 }
 
 bool acceptable(const Outcome& outcome, const json::object& expect, json::string verdict) {
@@ -139,6 +188,10 @@ TEST_P(Vectors, TheSessionDoesWhatTheRfcsAsk) {
         << name << ": " << to_string(outcome.state) << ", said "
         << (outcome.said ? to_string(*outcome.said) : "nothing") << ", malformed "
         << outcome.malformed << "; expected " << json::serialize(vector.at("expect"));
+    if (const auto* decoded = vector.at("expect").as_object().if_contains("decoded")) {
+      expect_decoded(from_hex(std::string(vector.at("hex").as_string())), decoded->as_object(),
+                     name);
+    }
     ++run_count;
   }
   EXPECT_GT(run_count, 0);
