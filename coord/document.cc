@@ -16,6 +16,9 @@ DocumentKey leader_key() {
 DocumentKey status_key(const ObjectName& service) {
   return DocumentKey("status/" + to_string(service));
 }
+DocumentKey cluster_key() {
+  return DocumentKey("cluster");
+}
 
 namespace {
 struct KeyOf {
@@ -23,6 +26,7 @@ struct KeyOf {
   DocumentKey operator()(const TableDocument& d) const { return table_key(d.shard); }
   DocumentKey operator()(const LeaderDocument&) const { return leader_key(); }
   DocumentKey operator()(const StatusDocument& d) const { return status_key(d.service); }
+  DocumentKey operator()(const ClusterDocument&) const { return cluster_key(); }
 };
 }  // namespace
 

@@ -7,10 +7,12 @@
 #include <cstdint>
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <variant>
 #include <vector>
 
+#include "base/bytes.h"
 #include "base/names.h"
 #include "model/labels.h"
 #include "net/ip.h"
@@ -60,13 +62,14 @@ struct MemberDocument {
 // Who may speak for one VIP, and for which services it is held.
 struct TableEntry {
   // What the leader would like the owner to do. Advice: only the owner gives up (rule T4).
-  enum class Wish : std::uint8_t { Keep, Release };
+  enum class Wish : std::uint8_t { Keep, Release, Move };
 
   std::vector<ObjectName> services;  // sorted
   std::optional<NodeName> owner;
   Incarnation inc;  // of the owner
   Epoch epoch;      // rises with every change of owner
   Wish wish = Wish::Keep;
+  std::optional<NodeName> move_to;  // set if and only if the wish is Move
   bool operator==(const TableEntry&) const = default;
 };
 
@@ -101,13 +104,24 @@ struct StatusDocument {
   bool operator==(const StatusDocument&) const = default;
 };
 
-using Document = std::variant<MemberDocument, TableDocument, LeaderDocument, StatusDocument>;
+// cluster: what holds for all nodes together, by an operator's word.
+struct ClusterDocument {
+  Revision rev;
+  Bytes heartbeat_key;         // that authenticates heartbeats: kHeartbeatKeyBytes, or empty
+  std::set<NodeName> drained;  // are to own nothing as long as another node can
+  bool operator==(const ClusterDocument&) const = default;
+};
+inline constexpr std::size_t kHeartbeatKeyBytes = 32;
+
+using Document =
+    std::variant<MemberDocument, TableDocument, LeaderDocument, StatusDocument, ClusterDocument>;
 using DocumentKey = Name<struct DocumentKeyTag>;  // "member/n1"
 
 DocumentKey member_key(const NodeName& node);
 DocumentKey table_key(unsigned shard);
 DocumentKey leader_key();
 DocumentKey status_key(const ObjectName& service);
+DocumentKey cluster_key();
 DocumentKey key_of(const Document& document);
 Revision revision_of(const Document& document);
 

@@ -5,6 +5,7 @@
 
 #include <boost/json.hpp>
 
+#include "base/bytes.h"
 #include "base/text.h"
 
 namespace herald::coord {
@@ -18,6 +19,18 @@ constexpr std::size_t kMaxListed = 1U << 20;
 
 json::string text(std::string_view s) {
   return json::string(json::string_view(s.data(), s.size()));
+}
+
+const char* word_of(TableEntry::Wish wish) {
+  switch (wish) {
+    case TableEntry::Wish::Release:
+      return "Release";
+    case TableEntry::Wish::Move:
+      return "Move";
+    case TableEntry::Wish::Keep:
+      break;
+  }
+  return "Keep";
 }
 
 struct Print {
@@ -53,12 +66,13 @@ struct Print {
       json::array services;
       for (const ObjectName& service : entry.services) services.push_back(text(to_string(service)));
       const json::value owner = entry.owner ? json::value(text(entry.owner->str())) : nullptr;
-      entries[to_string(vip)] =
-          json::object{{"services", std::move(services)},
+      json::object out{{"services", std::move(services)},
                        {"owner", owner},
                        {"inc", entry.inc.value},
                        {"epoch", entry.epoch.value},
-                       {"wish", entry.wish == TableEntry::Wish::Keep ? "Keep" : "Release"}};
+                       {"wish", word_of(entry.wish)}};
+      if (entry.move_to) out["moveTo"] = text(entry.move_to->str());
+      entries[to_string(vip)] = std::move(out);
     }
     return {{"shard", d.shard},
             {"rev", d.rev.value},
@@ -84,6 +98,14 @@ struct Print {
             {"ips", std::move(ips)},
             {"reason", text(d.reason)},
             {"message", text(d.message)}};
+  }
+
+  json::object operator()(const ClusterDocument& d) const {
+    json::array drained;
+    for (const NodeName& node : d.drained) drained.push_back(text(node.str()));
+    return {{"rev", d.rev.value},
+            {"heartbeatKey", text(to_hex(d.heartbeat_key))},
+            {"drained", std::move(drained)}};
   }
 };
 
@@ -252,8 +274,11 @@ TableEntry read_entry(const Cursor& in) {
   const std::string word = wish.string(kMaxNameBytes);
   if (word == "Release") {
     entry.wish = TableEntry::Wish::Release;
+  } else if (word == "Move") {
+    entry.wish = TableEntry::Wish::Move;
+    entry.move_to = NodeName(in["moveTo"].name());
   } else if (word != "Keep") {
-    wish.fail("must be Keep or Release, not '" + word + "'");
+    wish.fail("must be Keep, Release or Move, not '" + word + "'");
   }
   return entry;
 }
@@ -297,9 +322,24 @@ StatusDocument read_status(const Cursor& in) {
   return d;
 }
 
+ClusterDocument read_cluster(const Cursor& in) {
+  ClusterDocument d;
+  const Cursor key = in["heartbeatKey"];
+  const std::string digits = key.string(2 * kHeartbeatKeyBytes);
+  d.heartbeat_key = from_hex(digits);
+  const std::size_t octets = d.heartbeat_key.size();
+  if (to_hex(d.heartbeat_key) != digits || (octets != 0 && octets != kHeartbeatKeyBytes)) {
+    key.fail("must be " + std::to_string(2 * kHeartbeatKeyBytes) +
+             " lower-case hexadecimal digits, or none");
+  }
+  in["drained"].for_each([&](const Cursor& node) { d.drained.insert(NodeName(node.name())); });
+  return d;
+}
+
 std::optional<Document> read_kind(const DocumentKey& key, const Cursor& in) {
   const std::string& name = key.str();
   if (name == leader_key().str()) return read_leader(in);
+  if (name == cluster_key().str()) return read_cluster(in);
   if (name.starts_with("member/")) return read_member(in);
   if (name.starts_with("table/")) return read_table(in);
   if (name.starts_with("status/")) return read_status(in);
@@ -326,8 +366,8 @@ Result<Document> parse_document(const DocumentKey& key, std::string_view json) {
   std::optional<Document> document = read_kind(key, in);
   if (!document) {
     return error("'" + key.str() +
-                 "' is no kind of document; they are member/, table/, leader "
-                 "and status/");
+                 "' is no kind of document; they are member/, table/, status/, leader "
+                 "and cluster");
   }
   const Cursor rev = in["rev"];
   const Revision revision(rev.number());

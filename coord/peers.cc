@@ -27,7 +27,19 @@ bool Peers::on_seen(const MemberDocument& document, Instant now) {
   return news || was_silent;
 }
 
+void Peers::force_dead(const NodeName& node) {
+  if (const auto it = peers_.find(node); it != peers_.end()) {
+    forced_dead_.insert({node, it->second.document.inc});
+  }
+}
+
+bool Peers::forced_dead(const MemberDocument& document) const {
+  return document.node != self_ && !document.revoked &&
+         forced_dead_.contains({document.node, document.inc});
+}
+
 bool Peers::revocable(const Peer& peer, Instant now) const {
+  if (forced_dead(peer.document)) return true;
   return peer.document.node != self_ && !peer.document.revoked && peer.document.guards.empty() &&
          now >= peer.since + timing_.revoke_after_drift();
 }
@@ -105,8 +117,10 @@ std::optional<Instant> Peers::next_deadline(bool have_right) const {
   if (!have_right) return std::nullopt;
   std::optional<Instant> next;
   for (const auto& [node, peer] : peers_) {
-    if (node == self_ || peer.document.revoked || !peer.document.guards.empty()) continue;
-    Instant at = peer.since + timing_.revoke_after_drift();
+    if (node == self_ || peer.document.revoked) continue;
+    const bool forced = forced_dead(peer.document);
+    if (!forced && !peer.document.guards.empty()) continue;
+    Instant at = forced ? Instant::min() : peer.since + timing_.revoke_after_drift();
     if (const auto it = pursuits_.find(node); it != pursuits_.end()) {
       if (it->second.busy) continue;
       at = std::max(at, it->second.next_try);

@@ -33,6 +33,8 @@ class Peers {
                Instant now);
   void on_read_failed(const NodeName& node, Instant now);
   void on_cas(const MemberDocument& document, CasOutcome outcome, Instant now);
+  // V4: an operator knows that this life of the node is over. Revoked as by V3, but at once.
+  void force_dead(const NodeName& node);
   // have_right: this node may answer itself; others are only revoked by one that may (V).
   void tick(bool have_right, Instant now);
 
@@ -57,12 +59,14 @@ class Peers {
     Instant next_try = Instant::min();
   };
   bool revocable(const Peer& peer, Instant now) const;
+  bool forced_dead(const MemberDocument& document) const;
 
   NodeName self_;
   LeaseTiming timing_;
   std::map<NodeName, Peer> peers_;
   std::map<NodeName, Pursuit> pursuits_;
   std::set<std::pair<NodeName, Incarnation>> revoked_by_me_;
+  std::set<std::pair<NodeName, Incarnation>> forced_dead_;
   std::vector<StoreRequest> requests_;
 };
 

@@ -11,19 +11,31 @@ namespace {
 constexpr Duration kRankStep = 60ms;  // T3
 constexpr Duration kRetry = 60ms;
 
+// What this process remembers besides the documents.
+struct Memory {
+  const std::map<IpAddress, Epoch>& floors;
+  const std::map<IpAddress, Epoch>& passed_on;
+  const std::map<IpAddress, AskedMove>& asked_moves;
+
+  static bool at_least(const std::map<IpAddress, Epoch>& known, const IpAddress& vip, Epoch epoch) {
+    const auto it = known.find(vip);
+    return it != known.end() && it->second >= epoch;
+  }
+};
+
 // One pass over one shard: what it should be, as far as this editor may say.
 class ShardEdit {
  public:
   ShardEdit(const TableDocument& view, const TablePlan& plan, const Editor& editor,
-            const Peers& peers, std::map<NodeName, std::size_t>& counts)
-      : next_(view), plan_(plan), editor_(editor), peers_(peers), counts_(counts) {
+            const Peers& peers, const Memory& memory, std::map<NodeName, std::size_t>& counts)
+      : next_(view), plan_(plan), editor_(editor), peers_(peers), memory_(memory), counts_(counts) {
     epoch_ = view.highest.next();
   }
 
   // `orphans_due`: it is this node's turn to rewrite what members that are gone have left.
-  void run(bool orphans_due, const std::map<IpAddress, Epoch>& floors) {
+  void run(bool orphans_due) {
     for (auto it = next_.entries.begin(); it != next_.entries.end();) {
-      const bool keep = visit(it->first, it->second, orphans_due, floors);
+      const bool keep = visit(it->first, it->second, orphans_due);
       it = keep ? std::next(it) : next_.entries.erase(it);
     }
     if (editor_.leads && editor_.plan_known) add_missing();
@@ -32,6 +44,7 @@ class ShardEdit {
   // True if an orphan was left for another node, or for later.
   bool orphans_left() const { return orphans_left_; }
   const std::vector<std::pair<IpAddress, Epoch>>& given_up() const { return given_up_; }
+  const std::vector<RefusedMove>& refused_moves() const { return refused_moves_; }
   bool changed() const { return changed_; }
   TableDocument result() const {
     TableDocument out = next_;
@@ -47,8 +60,7 @@ class ShardEdit {
   }
 
   // False: the entry is to be removed.
-  bool visit(const IpAddress& vip, TableEntry& entry, bool orphans_due,
-             const std::map<IpAddress, Epoch>& floors) {
+  bool visit(const IpAddress& vip, TableEntry& entry, bool orphans_due) {
     const VipPlan* planned = lookup(plan_, vip);
     const bool wanted = planned != nullptr && !planned->services.empty();
     const bool unwanted = editor_.plan_known && !wanted && editor_.may_release;
@@ -65,8 +77,9 @@ class ShardEdit {
       if (wanted) assign(vip, entry, choose(vip, *planned));
       return true;
     }
+    mark_move(vip, entry);
     if (*entry.owner == editor_.self && entry.inc == editor_.inc) {
-      visit_own(vip, entry, planned, floors);
+      visit_own(vip, entry, planned);
     } else if (peers_.gone(*entry.owner, entry.inc)) {
       visit_orphan(vip, entry, planned, orphans_due);
     }
@@ -75,17 +88,21 @@ class ShardEdit {
   }
 
   // T4: this node is the owner; it alone may pass the VIP on while it lives.
-  void visit_own(const IpAddress& vip, TableEntry& entry, const VipPlan* planned,
-                 const std::map<IpAddress, Epoch>& floors) {
-    const auto floor = floors.find(vip);
-    const bool silent = floor != floors.end() && floor->second >= entry.epoch;
+  void visit_own(const IpAddress& vip, TableEntry& entry, const VipPlan* planned) {
+    const bool silent = Memory::at_least(memory_.floors, vip, entry.epoch);
     const bool release = entry.wish == TableEntry::Wish::Release;
     const bool ineligible = editor_.plan_known && editor_.has_right && planned != nullptr &&
                             !planned->candidates.empty() && !is_candidate(*planned, editor_.self);
-    if (!silent && !release && !ineligible && !editor_.leaving) return;
+    const bool knows = editor_.plan_known && editor_.has_right && planned != nullptr;
+    const bool move = entry.wish == TableEntry::Wish::Move && knows;
+    const std::optional<NodeName> target = move ? move_target(entry, *planned) : std::nullopt;
+    if (!silent && !release && !ineligible && !editor_.leaving && !target) {
+      if (move) refuse_move(vip, entry);
+      return;
+    }
     given_up_.emplace_back(vip, entry.epoch);
-    std::optional<NodeName> next;
-    if (!release && planned != nullptr) next = choose(vip, *planned);
+    std::optional<NodeName> next = target;
+    if (!next && !release && planned != nullptr) next = choose(vip, *planned);
     assign(vip, entry, next);
   }
 
@@ -96,26 +113,58 @@ class ShardEdit {
       orphans_left_ = true;  // who is eligible is not known yet
       return;
     }
+    const auto passed = memory_.passed_on.find(vip);
+    const bool by_me = passed != memory_.passed_on.end() && passed->second == entry.epoch;
     const bool at_once =
-        peers_.revoked_by_me(*entry.owner, entry.inc) || *entry.owner == editor_.self;
+        by_me || peers_.revoked_by_me(*entry.owner, entry.inc) || *entry.owner == editor_.self;
     if (!at_once && !orphans_due) {
       orphans_left_ = true;
       return;
     }
     std::optional<NodeName> next;
-    if (planned != nullptr && !editor_.leaving) {
-      next = is_candidate(*planned, *entry.owner) ? entry.owner : choose(vip, *planned);
-    } else if (planned != nullptr) {
-      next = choose(vip, *planned);
+    if (planned != nullptr) {
+      if (entry.wish == TableEntry::Wish::Move) next = move_target(entry, *planned);
+      if (!next && !editor_.leaving) {
+        if (is_candidate(*planned, *entry.owner)) next = entry.owner;
+        if (!next && by_me && is_candidate(*planned, editor_.self)) next = editor_.self;
+      }
+      if (!next) next = choose(vip, *planned);
     }
     assign(vip, entry, next);
   }
 
   void mark_wish(TableEntry& entry, bool unwanted) {
-    const auto wish = unwanted ? TableEntry::Wish::Release : TableEntry::Wish::Keep;
-    if (entry.wish == wish) return;
-    entry.wish = wish;
+    const bool release = entry.wish == TableEntry::Wish::Release;
+    if (release == unwanted) return;
+    wish(entry, unwanted ? TableEntry::Wish::Release : TableEntry::Wish::Keep);
+  }
+
+  void wish(TableEntry& entry, TableEntry::Wish what, std::optional<NodeName> to = std::nullopt) {
+    entry.wish = what;
+    entry.move_to = std::move(to);
     changed_ = true;
+  }
+
+  // What was asked of this node for the owner that the VIP has now.
+  void mark_move(const IpAddress& vip, TableEntry& entry) {
+    const auto asked = memory_.asked_moves.find(vip);
+    if (asked == memory_.asked_moves.end() || asked->second.epoch != entry.epoch ||
+        entry.wish == TableEntry::Wish::Release || entry.move_to == asked->second.to) {
+      return;
+    }
+    wish(entry, TableEntry::Wish::Move, asked->second.to);
+  }
+
+  // nullopt: it may not own the VIP now.
+  std::optional<NodeName> move_target(const TableEntry& entry, const VipPlan& planned) const {
+    const bool leaving_self = editor_.leaving && entry.move_to == editor_.self;
+    if (entry.move_to == entry.owner || leaving_self) return std::nullopt;
+    return is_candidate(planned, *entry.move_to) ? entry.move_to : std::nullopt;
+  }
+
+  void refuse_move(const IpAddress& vip, TableEntry& entry) {
+    refused_moves_.push_back({vip, *entry.move_to});
+    wish(entry, TableEntry::Wish::Keep);
   }
 
   void add_missing() {
@@ -153,6 +202,7 @@ class ShardEdit {
       entry.inc = *owner == editor_.self ? editor_.inc : peers_.find(*owner)->inc;
     }
     entry.wish = TableEntry::Wish::Keep;
+    entry.move_to.reset();
     entry.epoch = epoch_;  // T2, and above whatever this VIP had in an earlier life of the entry
     reowned_ = changed_ = true;
   }
@@ -161,10 +211,12 @@ class ShardEdit {
   const TablePlan& plan_;
   const Editor& editor_;
   const Peers& peers_;
+  const Memory& memory_;
   std::map<NodeName, std::size_t>& counts_;
   Epoch epoch_;
   bool changed_ = false, reowned_ = false, orphans_left_ = false;
   std::vector<std::pair<IpAddress, Epoch>> given_up_;
+  std::vector<RefusedMove> refused_moves_;
 };
 
 }  // namespace
@@ -230,6 +282,8 @@ std::map<NodeName, std::size_t> Table::counts() const {
 void Table::edit(const TablePlan& plan, const Editor& editor, const Peers& peers, Instant now) {
   orphans_due_.reset();
   if (!listed_) return;
+  forget_moves();
+  const Memory memory{floors_, passed_on_, asked_moves_};
   auto counts = this->counts();
   // One step for the owner's next life, which takes back its own at once.
   const Duration turn = kRankStep * (1 + peers.rank(now));
@@ -241,8 +295,8 @@ void Table::edit(const TablePlan& plan, const Editor& editor, const Peers& peers
     }
     retry_at_[s].reset();
     const bool due = orphans_since_[s] && now >= *orphans_since_[s] + turn;
-    ShardEdit pass(shards_[s], plan, editor, peers, counts);
-    pass.run(due, floors_);
+    ShardEdit pass(shards_[s], plan, editor, peers, memory, counts);
+    pass.run(due);
     if (!pass.orphans_left()) {
       orphans_since_[s].reset();
     } else {
@@ -251,13 +305,31 @@ void Table::edit(const TablePlan& plan, const Editor& editor, const Peers& peers
       if (editor.plan_known) orphans_due_ = earliest(orphans_due_, *orphans_since_[s] + turn);
     }
     if (!pass.changed()) continue;
+    const TableDocument next = pass.result();
     for (const auto& [vip, epoch] : pass.given_up()) {
       Epoch& floor = floors_[vip];
       floor = std::max(floor, epoch);
+      passed_on_[vip] = next.highest;
     }
+    const auto& refused = pass.refused_moves();
+    refused_moves_.insert(refused_moves_.end(), refused.begin(), refused.end());
     busy_[s] = true;
-    requests_.push_back(CasDocument{shards_[s].rev, pass.result()});
+    requests_.push_back(CasDocument{shards_[s].rev, next});
   }
+}
+
+void Table::wish_move(const IpAddress& vip, const NodeName& to) {
+  if (const TableEntry* entry = find(vip)) asked_moves_[vip] = {to, entry->epoch};
+}
+
+// Those that the table shows, and those that came too late.
+void Table::forget_moves() {
+  std::erase_if(asked_moves_, [&](const auto& asked) {
+    const TableEntry* entry = find(asked.first);
+    return entry == nullptr || !entry->owner || entry->epoch != asked.second.epoch ||
+           entry->owner == asked.second.to || entry->wish == TableEntry::Wish::Release ||
+           entry->move_to == asked.second.to;
+  });
 }
 
 void Table::on_cas(const TableDocument& document, CasOutcome outcome, Instant now) {
@@ -273,6 +345,10 @@ void Table::on_cas(const TableDocument& document, CasOutcome outcome, Instant no
 
 std::vector<StoreRequest> Table::take_requests() {
   return std::exchange(requests_, {});
+}
+
+std::vector<RefusedMove> Table::take_refused_moves() {
+  return std::exchange(refused_moves_, {});
 }
 
 }  // namespace herald::coord

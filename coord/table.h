@@ -38,6 +38,17 @@ struct Editor {
   bool may_release = false;  // the manifests are complete: what they lack is not wanted
 };
 
+// A wish to move, on its way into the table.
+struct AskedMove {
+  NodeName to;
+  Epoch epoch;  // the owner that it was meant for had it under this one
+};
+// A wish that the owner did not fulfil: `to` may not own the VIP, or not any more.
+struct RefusedMove {
+  IpAddress vip;
+  NodeName to;
+};
+
 class Table {
  public:
   // A2: older revs are dropped. True if the view changed.
@@ -62,11 +73,17 @@ class Table {
   // one write per shard is under way.
   void edit(const TablePlan& plan, const Editor& editor, const Peers& peers, Instant now);
 
+  // The owner is wished to pass `vip` on to `to`: edit() writes it into the shard, whoever owns it.
+  // Forgotten when the owner has changed since.
+  void wish_move(const IpAddress& vip, const NodeName& to);
+
   // When edit() would have something to do that it has not now (orphans that wait for their turn).
   std::optional<Instant> next_deadline() const { return orphans_due_; }
   std::vector<StoreRequest> take_requests();
+  std::vector<RefusedMove> take_refused_moves();
 
  private:
+  void forget_moves();
   bool given_up(const IpAddress& vip, Epoch epoch) const;
 
   std::array<TableDocument, kShards> shards_ = initial();
@@ -75,6 +92,10 @@ class Table {
   std::array<std::optional<Instant>, kShards> orphans_since_{};
   std::optional<Instant> orphans_due_;
   std::map<IpAddress, Epoch> floors_;  // givenUp: never lowered
+  // What I passed on, and under which epoch: if nobody lives there, I take it back.
+  std::map<IpAddress, Epoch> passed_on_;
+  std::map<IpAddress, AskedMove> asked_moves_;  // not in the table yet
+  std::vector<RefusedMove> refused_moves_;
   bool listed_ = false;
   std::vector<StoreRequest> requests_;
 

@@ -1,6 +1,7 @@
 #include "daemon/decide.h"
 
 #include <algorithm>
+#include <functional>
 #include <set>
 #include <utility>
 
@@ -235,7 +236,7 @@ Allocation allocate(const Policies& policies, const coord::Table& table,
 }
 
 coord::TablePlan place(const Policies& policies, const ipam::Holdings& holdings,
-                       const coord::Peers& peers, Instant now) {
+                       const coord::Peers& peers, const std::set<NodeName>& drained, Instant now) {
   struct Member {
     const coord::MemberDocument* document;
     Labels labels;
@@ -271,6 +272,11 @@ coord::TablePlan place(const Policies& policies, const ipam::Holdings& holdings,
         }
       }
       planned.candidates.push_back({m.document->node, preference});
+    }
+    const auto undrained = [&](const coord::Candidate& c) { return !drained.contains(c.node); };
+    auto& candidates = planned.candidates;
+    if (std::any_of(candidates.begin(), candidates.end(), undrained)) {
+      std::erase_if(candidates, std::not_fn(undrained));
     }
   }
   return plan;

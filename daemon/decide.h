@@ -5,6 +5,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -77,9 +78,10 @@ using Statuses = std::map<ObjectName, coord::StatusDocument>;
 Allocation allocate(const Policies& policies, const coord::Table& table,
                     const ipam::Holdings& pending, const Statuses& statuses);
 
-// For every VIP of `holdings`: its services and the members that may own it, for the table.
+// For every VIP of `holdings`: its services and the members that may own it, for the table. Drained
+// members may own it only if nobody else may: the last one is never drained away.
 coord::TablePlan place(const Policies& policies, const ipam::Holdings& holdings,
-                       const coord::Peers& peers, Instant now);
+                       const coord::Peers& peers, const std::set<NodeName>& drained, Instant now);
 
 // What the table says is held by whom.
 ipam::Holdings holdings_of(const coord::Table& table);

@@ -97,7 +97,8 @@ namespace {
 void tell_owner(const View& view, const IpAddress& ip, const coord::TableEntry& entry,
                 Story& story) {
   const Node& node = view.node();
-  const auto plan = place(view.policies(), {{ip, entry.services}}, node.peers(), view.instant());
+  const auto plan = place(view.policies(), {{ip, entry.services}}, node.peers(),
+                          node.cluster().drained, view.instant());
   const auto& candidates = plan.at(ip).candidates;
   std::vector<std::string> eligible;
   for (const coord::Candidate& c : candidates) {

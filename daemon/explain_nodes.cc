@@ -253,8 +253,8 @@ void tell_member(const View& view, const NodeName& name, const coord::Peers::Pee
     for (const L2Policy& p : view.desired().l2_policies) {
       if (!p.node_selector || p.node_selector->matches(labels)) policies.push_back(p.name);
     }
-    const auto plan =
-        place(view.policies(), holdings_of(node.table()), node.peers(), view.instant());
+    const auto plan = place(view.policies(), holdings_of(node.table()), node.peers(),
+                            node.cluster().drained, view.instant());
     for (const auto& [vip, planned] : plan) {
       if (std::any_of(planned.candidates.begin(), planned.candidates.end(),
                       [&](const auto& c) { return c.node == name; })) {

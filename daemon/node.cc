@@ -122,7 +122,10 @@ void Node::see(const coord::Document& document, Instant now) {
                      if (!before || before->holder != d.holder) dirty_ = true;
                      election_.on_seen(d, now);
                    },
-                   [&](const coord::StatusDocument& d) { statuses_.on_seen(d); }},
+                   [&](const coord::StatusDocument& d) { statuses_.on_seen(d); },
+                   [&](const coord::ClusterDocument& d) {
+                     if (cluster_.on_seen(d)) dirty_ = true;
+                   }},
              document);
 }
 
@@ -206,6 +209,10 @@ void Node::answer(const StoreRequests::Asked& asked, const coord::StoreReply& re
               dirty_ = true;
             },
             [&](const coord::LeaderDocument& d) { election_.on_cas(d, outcome, now); },
+            [&](const coord::ClusterDocument& d) {
+              cluster_.on_cas(d, outcome, now);
+              dirty_ = true;
+            },
             [&](const coord::StatusDocument& d) {
               if (auto read = statuses_.on_cas(d, outcome, config_.timing.request_timeout, now)) {
                 ask(std::move(*read), now);
@@ -244,6 +251,7 @@ void Node::run_machines(Instant now) {
     had_right_ = right;
     right_since_ = now;
   }
+  cluster_.tick(now);
   if (membership_.waiting_for() != said_waiting_) {
     said_waiting_ = membership_.waiting_for();
     if (!right && !said_waiting_.empty()) log("waiting for " + said_waiting_);
@@ -282,9 +290,14 @@ void Node::reconcile(Instant now) {
     } else {
       allocations_.forget();
     }
-    plan = place(policies_, allocation ? allocation->holdings : holdings_of(table_), peers_, now);
+    plan = place(policies_, allocation ? allocation->holdings : holdings_of(table_), peers_,
+                 cluster_.document().drained, now);
   }
   if (membership_.joined()) table_.edit(plan, editor, peers_, now);
+  for (const coord::RefusedMove& refused : table_.take_refused_moves()) {
+    log(fmt::format("ip {} stays: {} may not own it now", to_string(refused.vip), refused.to.str()),
+        Log::Level::Warning);
+  }
 
   // Silence first: the floors are set, the writes that pass VIPs on have not been sent yet.
   set_l2(now);
@@ -365,6 +378,7 @@ void Node::emit_rest(Instant now) {
   for (auto& request : peers_.take_requests()) ask(std::move(request), now);
   for (auto& request : election_.take_requests()) ask(std::move(request), now);
   for (auto& request : table_.take_requests()) ask(std::move(request), now);
+  for (auto& request : cluster_.take_requests()) ask(std::move(request), now);
   for (auto& frame : l2_.take_frames()) effects_.push_back(std::move(frame));
   for (auto& effect : bgp_.take_effects()) effects_.push_back(std::move(effect));
   if (exit_sent_ && stop_by_) {
@@ -388,6 +402,7 @@ std::optional<Instant> Node::next_deadline() const {
   next = earliest(next, election_.next_deadline(right && !stop_by_));
   if (membership_.joined()) next = earliest(next, table_.next_deadline());
   next = earliest(next, store_.next_deadline());
+  next = earliest(next, cluster_.next_deadline());
   if (right && membership_.joined()) next = earliest(next, membership_.deadline());
   next = earliest(next, allocations_.next_deadline());
   next = earliest(next, statuses_.next_deadline());

@@ -16,6 +16,7 @@
 #include "base/rng.h"
 #include "base/time.h"
 #include "bgp/session.h"
+#include "coord/cluster.h"
 #include "coord/election.h"
 #include "coord/membership.h"
 #include "coord/peers.h"
@@ -57,6 +58,7 @@ class Node {
   const coord::Peers& peers() const { return peers_; }
   const coord::Election& election() const { return election_; }
   const coord::Table& table() const { return table_; }
+  const coord::ClusterDocument& cluster() const { return cluster_.document(); }
   const l2::Grants& grants() const { return l2_.grants(); }
   const std::map<PeerName, bgp::Session>& sessions() const { return bgp_.sessions(); }
   const Statuses& statuses() const { return statuses_.statuses(); }
@@ -101,6 +103,7 @@ class Node {
   coord::Peers peers_;
   coord::Election election_;
   coord::Table table_;
+  coord::Cluster cluster_;
   Policies policies_;
   Allocations allocations_;
   StatusWriter statuses_;

@@ -38,11 +38,17 @@ TableDocument table() {
                                     NodeName("n1"),
                                     Incarnation(5),
                                     Epoch(12),
-                                    TableEntry::Wish::Release};
-  for (unsigned i = 1;; ++i) {  // another one of the same shard, without an owner
+                                    TableEntry::Wish::Release,
+                                    {}};
+  for (unsigned i = 1;; ++i) {  // two of the same shard: without an owner, and to be moved
     const IpAddress vip = IpAddress::from_number(IpFamily::IPv6, ip("fd25:150::").number() + i);
     if (shard_of(vip) != d.shard) continue;
-    d.entries[vip] = {{{"home", "whoami"}}, std::nullopt, {}, Epoch(2), {}};
+    if (d.entries.size() == 1) {
+      d.entries[vip] = {{{"home", "whoami"}}, std::nullopt, {}, Epoch(2), {}, {}};
+      continue;
+    }
+    d.entries[vip] = {{{"home", "torrent"}},  NodeName("n1"), Incarnation(5), Epoch(2),
+                      TableEntry::Wish::Move, NodeName("n2")};
     return d;
   }
 }
@@ -56,13 +62,19 @@ StatusDocument status() {
           "2 of 2"};
 }
 
+ClusterDocument cluster() {
+  return {Revision(4), Bytes(kHeartbeatKeyBytes, 0xa7), {NodeName("n2"), NodeName("n3")}};
+}
+
 std::vector<Document> all_kinds() {
   return {member(),
           MemberDocument{NodeName("n2"), Revision(1), {}, 0, false, {}, {}},
           table(),
           LeaderDocument{Revision(8), NodeName("n1"), Incarnation(5), kMax},
           LeaderDocument{Revision(9), NodeName(), {}, 0},
-          status()};
+          status(),
+          cluster(),
+          ClusterDocument{Revision(1), {}, {}}};
 }
 
 TEST(DocumentWire, EveryKindComesBackAsItWas) {
@@ -119,7 +131,12 @@ TEST(DocumentWire, WhatIsWrongIsRefusedBySentence) {
       {"no shard", table(), R"("shard":)", R"("shard":1)", ""},
       {"vip", table(), "10.25.150.253", "10.25.150", "must be named by an IP address"},
       {"other shard", table(), "10.25.150.253", "10.25.150.252", "belongs to shard"},
-      {"wish", table(), "Release", "Perish", "wish' must be Keep or Release, not 'Perish'"},
+      {"wish", table(), "Release", "Perish", "wish' must be Keep, Release or Move, not 'Perish'"},
+      {"no target", table(), R"("moveTo":"n2")", R"("to":"n2")", "moveTo' is missing"},
+      {"target", table(), R"("moveTo":"n2")", R"("moveTo":"")", "moveTo' must be a name"},
+      {"short key", cluster(), "a7a7\"", "a7\"", "must be 64 lower-case hexadecimal digits"},
+      {"digits", cluster(), "a7a7\"", "a7g7\"", "must be 64 lower-case hexadecimal digits"},
+      {"drained", cluster(), R"("n3")", "3", "field 'drained[1]' must be a string"},
       {"owner", table(), R"("owner":null)", R"("owner":"")", "owner' must be a name"},
       {"services", table(), "home/adguard", "home/a/b", "services[0]' must be <namespace>/<name>"},
   };

@@ -157,6 +157,94 @@ TEST(Table, GivenUpIsForeverWhateverBecomesOfTheWrite) {  // T4, A1
   EXPECT_TRUE(s.table.owns(kN1, Incarnation(1), kVip));
 }
 
+// As the table shows it: the wish that some node wrote.
+void wish_move(Story& s, const NodeName& to) {
+  TableDocument d = s.table.shard(shard_of(kVip));
+  d.rev = d.rev.next();
+  d.entries[kVip].wish = TableEntry::Wish::Move;
+  d.entries[kVip].move_to = to;
+  s.table.on_seen(d, s.now);
+}
+
+TEST(Table, AnyNodeMayWishAMoveAndTheOwnerMakesIt) {  // T4, T5
+  Story asked;                                        // n1 is asked, n2 owns it, n3 is to have it
+  asked.editor.leads = false;
+  asked.own(kN2);
+  asked.table.wish_move(kVip, kN3);
+  const auto wish = asked.edit();
+  EXPECT_EQ(Story::entry(wish).owner, kN2) << "a wish changes no owner";
+  EXPECT_EQ(Story::entry(wish).epoch, Epoch(5));
+  EXPECT_EQ(Story::entry(wish).wish, TableEntry::Wish::Move);
+  EXPECT_EQ(Story::entry(wish).move_to, kN3);
+  asked.apply(wish);
+  EXPECT_TRUE(asked.edit().empty());
+  asked.editor.leads = true;
+  EXPECT_TRUE(asked.edit().empty()) << "the leader leaves it standing";
+
+  Story owner;
+  owner.editor.leads = false;
+  owner.own(kN1);
+  wish_move(owner, kN3);
+  const auto move = owner.edit();
+  EXPECT_FALSE(owner.table.owns(kN1, Incarnation(1), kVip)) << "silent before the write is sent";
+  EXPECT_EQ(Story::entry(move).owner, kN3);
+  EXPECT_EQ(Story::entry(move).epoch, Epoch(6));
+  EXPECT_EQ(Story::entry(move).wish, TableEntry::Wish::Keep);
+  EXPECT_FALSE(Story::entry(move).move_to);
+  EXPECT_TRUE(owner.table.take_refused_moves().empty());
+}
+
+TEST(Table, AnOwnerThatIsAskedItselfMovesInOneWrite) {
+  Story s;
+  s.own(kN1);
+  s.table.wish_move(kVip, kN2);
+  const auto move = s.edit();
+  EXPECT_EQ(Story::entry(move).owner, kN2);
+  s.apply(move);
+  EXPECT_TRUE(s.edit().empty());
+}
+
+TEST(Table, AMoveToWhoMayNotOwnItIsRefusedByTheOwner) {
+  Story s;
+  s.editor.leads = false;
+  s.own(kN1);
+  wish_move(s, kN3);
+  s.plan[kVip].candidates = {{kN1, 0}, {kN2, 0}};
+  const auto refusal = s.edit();
+  EXPECT_EQ(Story::entry(refusal).owner, kN1);
+  EXPECT_EQ(Story::entry(refusal).wish, TableEntry::Wish::Keep);
+  EXPECT_TRUE(s.table.owns(kN1, Incarnation(1), kVip));
+  ASSERT_EQ(s.table.take_refused_moves().size(), 1u);
+  s.apply(refusal);
+  EXPECT_TRUE(s.edit().empty());
+}
+
+TEST(Table, AWishForAnOwnerThatHasChangedIsForgotten) {
+  Story s;
+  s.editor.leads = false;
+  s.own(kN2);
+  s.table.wish_move(kVip, kN3);
+  s.own(kN1, 1, 6);  // meanwhile
+  EXPECT_TRUE(s.edit().empty());
+  EXPECT_TRUE(s.table.owns(kN1, Incarnation(1), kVip));
+}
+
+TEST(Table, ATargetThatWasRevokedMeanwhileIsTakenBackFrom) {  // T4
+  Story s;
+  s.editor.leads = false;
+  s.own(kN1);
+  wish_move(s, kN3);
+  s.apply(s.edit());
+  ASSERT_EQ(s.table.find(kVip)->owner, kN3);
+  MemberDocument revoked = member(kN3, 2);
+  revoked.revoked = true;
+  s.peers.on_seen(revoked, s.now);
+  s.plan[kVip].candidates = {{kN1, 0}, {kN2, 0}};
+  const TableEntry e = Story::entry(s.edit());
+  EXPECT_EQ(e.owner, kN1) << "n1 writes itself back, at once";
+  EXPECT_EQ(e.epoch, Epoch(7));
+}
+
 TEST(Table, OldViewsAreDropped) {  // A2
   Story s;
   s.own(kN1);
@@ -245,6 +333,31 @@ TEST(Peers, ASilentMemberIsRevokedOnTheVeryRevOfTheEvidence) {  // V2, V3
   EXPECT_TRUE(peers.gone(kN2, Incarnation(1)));
   EXPECT_TRUE(peers.revoked_by_me(kN2, Incarnation(1)));
   EXPECT_FALSE(peers.gone(kN2, Incarnation(2)));
+}
+
+TEST(Peers, AnOperatorsWordRevokesAtOnceAndThatLifeAlone) {  // V4
+  Peers peers(kN1, LeaseTiming{});
+  for (const auto& n : {kN1, kN2, kN3}) peers.on_seen(member(n), kNow);
+  peers.force_dead(kN2);
+  peers.force_dead(kN1);
+  ASSERT_TRUE(peers.next_deadline(true).has_value());
+  EXPECT_LE(*peers.next_deadline(true), kNow);
+  peers.tick(false, kNow);
+  EXPECT_TRUE(peers.take_requests().empty()) << "only one that may answer itself revokes";
+  peers.tick(true, kNow);
+  auto requests = peers.take_requests();
+  ASSERT_EQ(requests.size(), 1u) << "n2 alone; a node never revokes itself";
+  EXPECT_EQ(std::get<ReadDocument>(requests[0]).key, member_key(kN2));
+  peers.on_read(kN2, member(kN2), kNow, kNow + 2ms);
+  requests = peers.take_requests();
+  ASSERT_EQ(requests.size(), 1u);
+  const auto write = std::get<CasDocument>(requests[0]);
+  EXPECT_EQ(write.base, Revision(1));
+  peers.on_cas(std::get<MemberDocument>(write.document), CasOutcome::Won, kNow + 4ms);
+  EXPECT_TRUE(peers.gone(kN2, Incarnation(1)));
+  peers.on_seen(member(kN2, 3, 2), kNow + 1s);
+  peers.tick(true, kNow + 1s);
+  EXPECT_TRUE(peers.take_requests().empty()) << "its next life is another matter";
 }
 
 TEST(Peers, AConflictThrowsTheEvidenceAway) {

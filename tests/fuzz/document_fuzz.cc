@@ -14,10 +14,11 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   const auto newline = all.find('\n');
   const std::string name = newline == std::string::npos ? "n1" : all.substr(0, newline);
   const std::string json = newline == std::string::npos ? all : all.substr(newline + 1);
-  const coord::DocumentKey keys[] = {
-      coord::leader_key(), coord::table_key(data[0] / 4U % coord::kShards),
-      coord::member_key(NodeName(name)), coord::DocumentKey("status/" + name)};
-  const coord::DocumentKey& key = keys[data[0] % 4];
+  const coord::DocumentKey keys[] = {coord::leader_key(),
+                                     coord::table_key(data[0] / 5U % coord::kShards),
+                                     coord::member_key(NodeName(name)),
+                                     coord::DocumentKey("status/" + name), coord::cluster_key()};
+  const coord::DocumentKey& key = keys[data[0] % 5];
   if (const auto parsed = coord::parse_document(key, json)) {
     const auto again = coord::parse_document(key, coord::print_document(*parsed));
     HERALD_CHECK(again && *again == *parsed);
