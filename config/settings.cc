@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cctype>
 #include <functional>
+#include <set>
 #include <utility>
 
 #include "base/text.h"
@@ -100,6 +101,53 @@ Fault set_local_port(Settings& s, const Texts& v) {
   return std::nullopt;
 }
 
+Fault set_cluster(Settings& s, const Texts& v) {
+  if (v[0].empty() || v[0].size() > 253) return "is no name of 1 to 253 characters";
+  s.cluster = v[0];
+  return std::nullopt;
+}
+
+// "7950", "192.0.2.1:7950", "[2001:db8::1]:7950", "none".
+Fault set_heartbeat_listen(Settings& s, const Texts& v) {
+  s.heartbeat_port.reset();
+  s.heartbeat_address.reset();
+  if (v[0] == "none") return std::nullopt;
+  std::string_view address, port = v[0];
+  if (const auto colon = port.rfind(':'); colon != std::string_view::npos) {
+    address = port.substr(0, colon);
+    port = port.substr(colon + 1);
+    const bool brackets = address.size() > 2 && address.front() == '[' && address.back() == ']';
+    if (brackets) address = address.substr(1, address.size() - 2);
+    const auto parsed = IpAddress::parse(address);
+    if (!parsed || parsed->is_v6() != brackets || parsed->is_multicast()) {
+      return "has no address before its port: write 7950, 192.0.2.1:7950, [2001:db8::1]:7950 or "
+             "none";
+    }
+    s.heartbeat_address = *parsed;
+  }
+  const auto number = parse_number(port, 65535);
+  if (!number || *number == 0) {
+    return "has no port: write 7950, 192.0.2.1:7950, [2001:db8::1]:7950 or none";
+  }
+  s.heartbeat_port = static_cast<std::uint16_t>(*number);
+  return std::nullopt;
+}
+
+Fault set_heartbeat_profile(Settings& s, const Texts& v) {
+  if (v[0] != "default" && v[0] != "fast") return "is neither default nor fast";
+  s.heartbeat_profile = v[0] == "fast" ? HeartbeatProfile::Fast : HeartbeatProfile::Default;
+  return std::nullopt;
+}
+
+Fault set_store_loss_limit(Settings& s, const Texts& v) {
+  s.coord_store_loss_limit.reset();
+  if (v[0] == "none") return std::nullopt;
+  const auto d = parse_duration(v[0]);
+  if (!d || *d < 1s || *d > 24h) return "is no duration from 1s to 24h: write it like 60s, or none";
+  s.coord_store_loss_limit = *d;
+  return std::nullopt;
+}
+
 Fault set_responder(Settings& s, const Texts& v) {
   if (v[0] == "bpf") return "is not in this version: write auto or packet";
   if (v[0] != "auto" && v[0] != "packet") return "is neither auto nor packet";
@@ -127,6 +175,23 @@ const std::vector<Row>& rows() {
        duration_into(&Settings::store_revoke_after, 100ms)},
       {{"store-timeout", "DURATION", "500ms", "how long one request to the store may take"},
        duration_into(&Settings::store_timeout, 10ms)},
+      {{"cluster", "NAME", "default", "name that the nodes of one cluster share"}, set_cluster},
+      {{"heartbeat-listen", "[ADDR:]PORT", std::to_string(kHeartbeatPort),
+        "UDP port for the other nodes' heartbeats; none: lease from the store only"},
+       set_heartbeat_listen},
+      {{"heartbeat-profile", "PROFILE", "default",
+        "default (every 30ms, silent after 150ms) or fast (10ms, 50ms)"},
+       set_heartbeat_profile},
+      {{"heartbeat-interval", "DURATION", "", "time between heartbeats (default: patience / 5)"},
+       duration_into(&Settings::heartbeat_interval, 1ms)},
+      {{"heartbeat-patience", "DURATION", "", "silence after which a node loses its right"},
+       duration_into(&Settings::heartbeat_patience, 5ms)},
+      {{"heartbeat-key-file", "FILE", "",
+        "file with the key that all nodes share; without it there are no heartbeats"},
+       text_into(&Settings::heartbeat_key_file)},
+      {{"coord-store-loss-limit", "DURATION", "none",
+        "how long nodes may go on by heartbeats alone without the store"},
+       set_store_loss_limit},
       {{"manifests", "DIR", "", "directory of Kubernetes-style YAML, watched", true},
        [](Settings& s, const Texts& v) -> Fault {
          s.manifests = v;
@@ -184,13 +249,7 @@ class Reader {
       set(*row, row->info.repeatable ? split_list(value) : Texts{value}, "environment " + key);
     }
     for (const auto& [name, values] : input_.flags) set(name, values, "--" + name);
-    if (!given_revoke_) {
-      settings_.store_revoke_after = settings_.store_lease_duration * 5 / 4;
-    } else if (settings_.store_revoke_after <= settings_.store_lease_duration) {
-      faults_.push_back("store-revoke-after: '" + to_string(settings_.store_revoke_after) +
-                        "' is not longer than store-lease-duration " +
-                        to_string(settings_.store_lease_duration) + ": 1.25 times it is usual");
-    }
+    settle_durations();
     if (settings_.node_name.empty()) {
       faults_.push_back("node-name: is missing, and the host has no name: give --node-name");
     }
@@ -199,6 +258,36 @@ class Reader {
   }
 
  private:
+  // Those that others give their defaults, and what must hold between them.
+  void settle_durations() {
+    if (!given_.contains("store-revoke-after")) {
+      settings_.store_revoke_after = settings_.store_lease_duration * 5 / 4;
+    } else if (settings_.store_revoke_after <= settings_.store_lease_duration) {
+      faults_.push_back("store-revoke-after: '" + to_string(settings_.store_revoke_after) +
+                        "' is not longer than store-lease-duration " +
+                        to_string(settings_.store_lease_duration) + ": 1.25 times it is usual");
+    }
+    if (!given_.contains("heartbeat-patience")) {
+      settings_.heartbeat_patience =
+          settings_.heartbeat_profile == HeartbeatProfile::Fast ? 50ms : 150ms;
+    }
+    if (!given_.contains("heartbeat-interval")) {
+      settings_.heartbeat_interval = settings_.heartbeat_patience / 5;
+    }
+    if (settings_.heartbeat_interval * 3 > settings_.heartbeat_patience) {
+      faults_.push_back("heartbeat-interval: '" + to_string(settings_.heartbeat_interval) +
+                        "' is more than a third of heartbeat-patience " +
+                        to_string(settings_.heartbeat_patience) +
+                        ": two lost heartbeats would silence a node; a fifth is usual");
+    }
+    const auto limit = settings_.coord_store_loss_limit;
+    if (limit && *limit < settings_.store_lease_duration) {
+      faults_.push_back("coord-store-loss-limit: '" + to_string(*limit) +
+                        "' is shorter than store-lease-duration " +
+                        to_string(settings_.store_lease_duration) + ": write 60s, or none");
+    }
+  }
+
   void set(const std::string& name, const Texts& values, const std::string& place) {
     const auto row = std::find_if(rows().begin(), rows().end(),
                                   [&](const Row& r) { return r.info.name == name; });
@@ -221,7 +310,7 @@ class Reader {
     if (fault) {
       faults_.push_back(place + ": " + row.info.name + ": '" + join(values, ",") + "' " + *fault);
     }
-    given_revoke_ = given_revoke_ || row.info.name == "store-revoke-after";
+    given_.insert(row.info.name);
   }
 
   void read_file() {
@@ -261,7 +350,7 @@ class Reader {
   const SettingsInput& input_;
   Settings settings_;
   Texts faults_;
-  bool given_revoke_ = false;
+  std::set<std::string> given_;
 };
 
 }  // namespace

@@ -20,8 +20,15 @@
 
 namespace herald::config {
 
+// UDP. IANA has given it to nobody, it is outside of the range of NodePorts (30000-32767) and of
+// ephemeral ports, and none of a node's usual neighbours has it: memberlist and Serf (MetalLB,
+// Docker: 7946, a second one often 7947), MetalLB's metrics 7472, Cilium 4240-4245 and 8472, Calico
+// 4789 and 5473, BFD 3784, etcd 2379, the kubelet 10250.
+inline constexpr std::uint16_t kHeartbeatPort = 7950;
+
 enum class LogFormat { Text, Json };
 enum class L2Responder { Auto, Packet };
+enum class HeartbeatProfile { Default, Fast };  // 30 and 150 ms; 10 and 50 ms
 
 struct Settings {
   std::string node_name;
@@ -30,7 +37,15 @@ struct Settings {
   Duration store_lease_duration = 2s;    // D
   Duration store_revoke_after = 2500ms;  // L; by default D * 1.25
   Duration store_timeout = 500ms;
-  std::vector<std::string> manifests;  // directories
+  std::string cluster = "default";  // nodes of another name share nothing with this one
+  std::optional<std::uint16_t> heartbeat_port = kHeartbeatPort;  // none: no heartbeats
+  std::optional<IpAddress> heartbeat_address;                    // none: all, of both families
+  HeartbeatProfile heartbeat_profile = HeartbeatProfile::Default;
+  Duration heartbeat_interval = 30ms;              // H; by default the patience / 5
+  Duration heartbeat_patience = 150ms;             // G; by default the profile's
+  std::string heartbeat_key_file;                  // empty: no heartbeats
+  std::optional<Duration> coord_store_loss_limit;  // none: no limit
+  std::vector<std::string> manifests;              // directories
   std::string admin = "/run/herald/admin.sock";
   std::string log_level = "info";
   LogFormat log_format = LogFormat::Text;

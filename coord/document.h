@@ -30,13 +30,21 @@ struct MemberLink {
   bool operator==(const MemberLink&) const = default;
 };
 
+// Where a member hears heartbeats (UDP).
+struct HeartbeatAddress {
+  IpAddress address;
+  std::uint16_t port = 0;
+  bool operator==(const HeartbeatAddress&) const = default;
+};
+
 // What a member tells about itself. Information only: safety never rests on it.
 struct MemberInfo {
   std::string machine_id;  // /etc/machine-id: is the old process under this name on this machine?
   std::string version;
   Labels labels;
-  std::vector<MemberLink> links;  // selected, up and with carrier; sorted by name
-  bool draining = false;          // wants to own nothing
+  std::vector<MemberLink> links;            // selected, up and with carrier; sorted by name
+  bool draining = false;                    // wants to own nothing
+  std::vector<HeartbeatAddress> heartbeat;  // none: it takes no part in guard mode
   bool operator==(const MemberInfo&) const = default;
 };
 

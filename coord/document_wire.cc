@@ -47,6 +47,11 @@ struct Print {
       for (const IpPrefix& subnet : link.subnets) subnets.push_back(text(to_string(subnet)));
       links.push_back(json::object{{"name", text(link.name)}, {"subnets", std::move(subnets)}});
     }
+    json::array heartbeat;
+    for (const HeartbeatAddress& at : d.info.heartbeat) {
+      heartbeat.push_back(
+          json::object{{"address", text(to_string(at.address))}, {"port", at.port}});
+    }
     return {{"node", text(d.node.str())},
             {"rev", d.rev.value},
             {"inc", d.inc.value},
@@ -57,7 +62,8 @@ struct Print {
                                   {"version", text(d.info.version)},
                                   {"labels", std::move(labels)},
                                   {"links", std::move(links)},
-                                  {"draining", d.info.draining}}}};
+                                  {"draining", d.info.draining},
+                                  {"heartbeat", std::move(heartbeat)}}}};
   }
 
   json::object operator()(const TableDocument& d) const {
@@ -126,6 +132,13 @@ class Cursor {
       return out;
     }
     return {found, *this, name};
+  }
+
+  // A field that an older version did not write yet: reads as its default when it is missing.
+  Cursor if_there(std::string_view name) const {
+    const json::object* object = as_object();
+    const json::string_view key(name.data(), name.size());
+    return {object == nullptr ? nullptr : object->if_contains(key), *this, name};
   }
 
   std::uint64_t number() const {
@@ -259,6 +272,14 @@ MemberDocument read_member(const Cursor& in) {
   std::stable_sort(d.info.links.begin(), d.info.links.end(),
                    [](const MemberLink& a, const MemberLink& b) { return a.name < b.name; });
   d.info.draining = info["draining"].boolean();
+  info.if_there("heartbeat").for_each([&](const Cursor& at) {
+    HeartbeatAddress& out = d.info.heartbeat.emplace_back();
+    out.address = at["address"].parsed<IpAddress>("an IP address");
+    const Cursor port = at["port"];
+    const std::uint64_t number = port.number();
+    if (number == 0 || number > 65535) port.fail("must be a port, 1 to 65535");
+    out.port = static_cast<std::uint16_t>(number);
+  });
   return d;
 }
 

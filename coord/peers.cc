@@ -13,18 +13,41 @@ Peers::Peers(NodeName self, LeaseTiming timing) : self_(std::move(self)), timing
 bool Peers::on_seen(const MemberDocument& document, Instant now) {
   const auto it = peers_.find(document.node);
   if (it == peers_.end()) {
-    peers_[document.node] = {document, now};
+    Peer& added = peers_[document.node];
+    added.document = document;
+    added.since = now;
+    ++version_;
     return true;
   }
   Peer& peer = it->second;
   if (document.rev <= peer.document.rev) return false;
+  ++version_;
   const bool news = document.inc != peer.document.inc ||
                     document.revoked != peer.document.revoked ||
                     document.guards != peer.document.guards || document.info != peer.document.info;
   const bool was_silent = now >= peer.since + timing_.lease;  // heard again: eligible again
-  peer = {document, now};
+  peer.document = document;
+  peer.since = now;
+  peer.read_sent = Instant::min();
   pursuits_.erase(document.node);
   return news || was_silent;
+}
+
+bool Peers::on_report(const GuardReport& report, Instant now) {
+  bool news = false;
+  for (const auto& [node, said] : report.peers) {
+    const auto it = peers_.find(node);
+    if (it == peers_.end()) continue;
+    const auto before = report_.peers.find(node);
+    news = news || before == report_.peers.end() || before->second.lively != said.lively;
+    if (!said.silent) {
+      it->second.silent_since.reset();
+    } else if (!it->second.silent_since) {
+      it->second.silent_since = now;
+    }
+  }
+  report_ = report;
+  return news;
 }
 
 void Peers::force_dead(const NodeName& node) {
@@ -38,41 +61,78 @@ bool Peers::forced_dead(const MemberDocument& document) const {
          forced_dead_.contains({document.node, document.inc});
 }
 
-bool Peers::revocable(const Peer& peer, Instant now) const {
-  if (forced_dead(peer.document)) return true;
-  return peer.document.node != self_ && !peer.document.revoked && peer.document.guards.empty() &&
-         now >= peer.since + timing_.revoke_after_drift();
+// V1: of |guards| - q + 1 fences, any q acknowledgements of that rev include one that cannot come.
+bool Peers::fenced(const MemberDocument& document) const {
+  const auto said = report_.peers.find(document.node);
+  if (document.guards.empty() || said == report_.peers.end()) return false;
+  const auto& fences = said->second.fences;
+  const auto fencing =
+      std::count_if(document.guards.begin(), document.guards.end(), [&](const GuardRef& guard) {
+        const auto fence = fences.find(guard.node);
+        return fence != fences.end() && fence->second.first >= guard.inc &&
+               fence->second.second == document.rev;
+      });
+  const std::size_t guards = document.guards.size();
+  return static_cast<std::size_t>(fencing) >= guards - quorum(guards) + 1;
 }
 
-void Peers::tick(bool have_right, Instant now) {
-  if (!have_right) return;
+// V2: from when on the standing still of its document alone is evidence.
+std::optional<Instant> Peers::revocable_at(const Peer& peer) const {
+  if (peer.document.node == self_ || peer.document.revoked) return std::nullopt;
+  if (peer.document.guards.empty()) return peer.since + timing_.revoke_after_drift();
+  if (!timing_.store_loss_limit) return std::nullopt;
+  return peer.since + timing_.stretched(*timing_.store_loss_limit);
+}
+
+bool Peers::may_revoke(const Peer& peer, Instant now) const {
+  if (peer.document.node == self_ || peer.document.revoked) return false;
+  const MemberDocument& document = peer.document;
+  if (may_.fenced && (forced_dead(document) || fenced(document))) return true;
+  const auto at = revocable_at(peer);
+  return may_.silent && at && now >= *at;
+}
+
+bool Peers::wants_read(const Peer& peer) const {
+  return !peer.document.revoked && peer.silent_since && peer.read_sent < *peer.silent_since;
+}
+
+void Peers::tick(MayRevoke may, Instant now) {
+  may_ = may;
   for (const auto& [node, peer] : peers_) {
-    if (!revocable(peer, now)) continue;
+    const bool over = may_revoke(peer, now);
+    if (!over && !wants_read(peer)) continue;
     Pursuit& pursuit = pursuits_[node];
     if (pursuit.busy || now < pursuit.next_try) continue;
     pursuit.busy = true;
-    requests_.push_back(ReadDocument{member_key(node)});
+    if (over && peer.read_sent != Instant::min() && now - peer.read_sent <= kFreshRead) {
+      revoke(peer);
+    } else {
+      requests_.push_back(ReadDocument{member_key(node)});
+    }
   }
+}
+
+// V3: on the very rev of the evidence.
+void Peers::revoke(const Peer& peer) {
+  MemberDocument revoked = peer.document;
+  revoked.rev = peer.document.rev.next();
+  revoked.revoked = true;
+  pursuits_[peer.document.node].busy = true;
+  requests_.push_back(CasDocument{peer.document.rev, revoked});
 }
 
 void Peers::on_read(const NodeName& node, const std::optional<MemberDocument>& current,
                     Instant sent, Instant now) {
-  on_read_failed(node, now);
   const auto it = peers_.find(node);
-  if (!current || it == peers_.end()) return;
-  if (current->rev > it->second.document.rev) {
-    on_seen(*current, now);
-    return;
-  }
-  if (current->rev != it->second.document.rev || !revocable(it->second, now) ||
-      now - sent > kFreshRead) {
-    return;
-  }
-  MemberDocument revoked = *current;
-  revoked.rev = current->rev.next();
-  revoked.revoked = true;
-  pursuits_[node].busy = true;
-  requests_.push_back(CasDocument{current->rev, revoked});  // V3: on the very rev of the evidence
+  if (!current || it == peers_.end()) return on_read_failed(node, now);
+  Peer& peer = it->second;
+  if (current->rev > peer.document.rev) on_seen(*current, now);
+  if (current->rev != peer.document.rev) return on_read_failed(node, now);
+  peer.read_sent = std::max(peer.read_sent, sent);
+  ++version_;
+  const bool over = may_revoke(peer, now);
+  pursuits_[node] = {false, over ? now + kRetry : Instant::min()};
+  if (over && now - sent <= kFreshRead) revoke(peer);
 }
 
 void Peers::on_read_failed(const NodeName& node, Instant now) {
@@ -81,7 +141,13 @@ void Peers::on_read_failed(const NodeName& node, Instant now) {
 
 void Peers::on_cas(const MemberDocument& document, CasOutcome outcome, Instant now) {
   pursuits_[document.node] = {false, now + kRetry};
-  if (outcome != CasOutcome::Won) return;
+  if (outcome != CasOutcome::Won) {
+    // On conflict the evidence is thrown away: the next read shows what is there.
+    if (const auto it = peers_.find(document.node); it != peers_.end()) {
+      it->second.read_sent = Instant::min();
+    }
+    return;
+  }
   revoked_by_me_.insert({document.node, document.inc});
   on_seen(document, now);
 }
@@ -92,10 +158,59 @@ bool Peers::gone(const NodeName& node, Incarnation inc) const {
   return document->inc > inc || (document->inc == inc && document->revoked);
 }
 
+// In guard mode others watch it, too: who is no ward of mine and not revoked is taken as heard.
 bool Peers::heard(const NodeName& node, Instant now) const {
   const auto it = peers_.find(node);
-  return it != peers_.end() && !it->second.document.revoked &&
-         now < it->second.since + timing_.lease;
+  if (it == peers_.end() || it->second.document.revoked) return false;
+  const auto said = report_.peers.find(node);
+  if (said != report_.peers.end() && said->second.lively) return true;
+  if (it->second.document.guards.empty()) return now < it->second.since + timing_.lease;
+  return node == self_ || said == report_.peers.end();
+}
+
+std::vector<GuardRef> Peers::wished_guards() const {
+  const auto takes_part = [](const Peer& peer) {
+    return !peer.document.revoked && !peer.document.info.heartbeat.empty();
+  };
+  const auto me = peers_.find(self_);
+  if (me == peers_.end() || !takes_part(me->second)) return {};
+  std::vector<NodeName> members;
+  for (const auto& [node, peer] : peers_) {
+    if (takes_part(peer)) members.push_back(node);
+  }
+  std::vector<GuardRef> out;
+  for (const NodeName& node : choose_guards(self_, members)) {
+    out.push_back({node, peers_.at(node).document.inc});
+  }
+  return out;
+}
+
+void Peers::describe(GuardOrders& orders) const {
+  std::vector<NodeName> members;
+  for (const auto& [node, peer] : peers_) {
+    if (!peer.document.revoked && !peer.document.info.heartbeat.empty()) members.push_back(node);
+  }
+  const auto lists = [](const auto& guards, const NodeName& node) {
+    return std::any_of(guards.begin(), guards.end(),
+                       [&](const GuardRef& guard) { return guard.node == node; });
+  };
+  const auto mine = choose_guards(self_, members);
+  for (const auto& [node, peer] : peers_) {
+    if (node == self_) continue;
+    const MemberDocument& document = peer.document;
+    GuardOrders::Peer& to = orders.peers[node];
+    to.inc = document.inc;
+    to.rev = document.rev;
+    to.revoked = document.revoked;
+    to.guards = document.guards;
+    to.read_sent = peer.read_sent;
+    to.addresses = document.info.heartbeat;
+    if (document.revoked || to.addresses.empty()) continue;
+    const auto theirs = choose_guards(node, members);
+    to.talk = std::binary_search(mine.begin(), mine.end(), node) ||
+              std::binary_search(theirs.begin(), theirs.end(), self_) ||
+              lists(document.guards, self_) || lists(orders.guards, node);
+  }
 }
 
 bool Peers::revoked_by_me(const NodeName& node, Incarnation inc) const {
@@ -113,17 +228,17 @@ const MemberDocument* Peers::find(const NodeName& node) const {
   return it == peers_.end() ? nullptr : &it->second.document;
 }
 
-std::optional<Instant> Peers::next_deadline(bool have_right) const {
-  if (!have_right) return std::nullopt;
+std::optional<Instant> Peers::next_deadline(MayRevoke may) const {
   std::optional<Instant> next;
   for (const auto& [node, peer] : peers_) {
-    if (node == self_ || peer.document.revoked) continue;
-    const bool forced = forced_dead(peer.document);
-    if (!forced && !peer.document.guards.empty()) continue;
-    Instant at = forced ? Instant::min() : peer.since + timing_.revoke_after_drift();
+    std::optional<Instant> at;
+    if (wants_read(peer) || (may.fenced && (forced_dead(peer.document) || fenced(peer.document))))
+      at = Instant();
+    if (may.silent) at = earliest(at, revocable_at(peer));
+    if (!at) continue;
     if (const auto it = pursuits_.find(node); it != pursuits_.end()) {
       if (it->second.busy) continue;
-      at = std::max(at, it->second.next_try);
+      at = std::max(*at, it->second.next_try);
     }
     next = earliest(next, at);
   }

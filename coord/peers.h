@@ -1,9 +1,10 @@
 // coord/peers.h: the other members, and how a silent one is revoked.
 //
 // A member in store mode renews its document; a rev that has been shown to me for L' is a member
-// that has been silent since before its right ended (V2). Then: read, and CAS {revoked} on that
-// very rev (V3). Whoever sees a member revoked, or at a higher incarnation, may take what it owned
-// (T1).
+// that has been silent since before its right ended (V2). A member in guard mode is over when so
+// many of its guards have fenced that rev that no majority is left to acknowledge it (V1). Then:
+// read, and CAS {revoked} on that very rev (V3). Whoever sees a member revoked, or at a higher
+// incarnation, may take what it owned (T1).
 #pragma once
 
 #include <map>
@@ -13,6 +14,7 @@
 #include <vector>
 
 #include "base/time.h"
+#include "coord/guard.h"
 #include "coord/store.h"
 
 namespace herald::coord {
@@ -20,8 +22,17 @@ namespace herald::coord {
 class Peers {
  public:
   struct Peer {
-    MemberDocument document;  // the newest rev that this process has seen
-    Instant since;            // when that rev was first shown to me (t1)
+    MemberDocument document;             // the newest rev that this process has seen
+    Instant since;                       // when that rev was first shown to me (t1)
+    Instant read_sent = Instant::min();  // of the newest quorum read that showed this rev
+    // H2: since when the guard has wanted a read, as it hears nothing; none: it hears.
+    std::optional<Instant> silent_since;
+  };
+  // Which of the V rules this node may follow now. It must have the right to answer itself; and
+  // for V2, where the store's outage makes all members look silent alike, for a while already.
+  struct MayRevoke {
+    bool fenced = false;  // V1, and V4
+    bool silent = false;  // V2
   };
 
   Peers(NodeName self, LeaseTiming timing);
@@ -35,8 +46,9 @@ class Peers {
   void on_cas(const MemberDocument& document, CasOutcome outcome, Instant now);
   // V4: an operator knows that this life of the node is over. Revoked as by V3, but at once.
   void force_dead(const NodeName& node);
-  // have_right: this node may answer itself; others are only revoked by one that may (V).
-  void tick(bool have_right, Instant now);
+  // True if a peer's being heard has changed.
+  bool on_report(const GuardReport& report, Instant now);
+  void tick(MayRevoke may, Instant now);
 
   // T1(b): (node, inc) is over, so that its entries may be changed by anybody.
   bool gone(const NodeName& node, Incarnation inc) const;
@@ -47,10 +59,19 @@ class Peers {
   // The position of this node among the live members by name: who acts first when any may.
   unsigned rank(Instant now) const;
 
+  // The members that should guard this one, in the lives they have now; sorted by name.
+  std::vector<GuardRef> wished_guards() const;
+  // What the guard must know of the others, put into `orders`.
+  void describe(GuardOrders& orders) const;
+  // Rises whenever describe() has something new to say of the others.
+  std::uint64_t version() const { return version_; }
+  // The guard's newest report.
+  const GuardReport& report() const { return report_; }
+
   const std::map<NodeName, Peer>& all() const { return peers_; }
   const MemberDocument* find(const NodeName& node) const;
 
-  std::optional<Instant> next_deadline(bool have_right) const;
+  std::optional<Instant> next_deadline(MayRevoke may) const;
   std::vector<StoreRequest> take_requests();
 
  private:
@@ -58,12 +79,19 @@ class Peers {
     bool busy = false;
     Instant next_try = Instant::min();
   };
-  bool revocable(const Peer& peer, Instant now) const;
+  std::optional<Instant> revocable_at(const Peer& peer) const;
+  bool fenced(const MemberDocument& document) const;
   bool forced_dead(const MemberDocument& document) const;
+  bool may_revoke(const Peer& peer, Instant now) const;
+  bool wants_read(const Peer& peer) const;
+  void revoke(const Peer& peer);
 
   NodeName self_;
   LeaseTiming timing_;
   std::map<NodeName, Peer> peers_;
+  GuardReport report_;
+  MayRevoke may_;
+  std::uint64_t version_ = 0;
   std::map<NodeName, Pursuit> pursuits_;
   std::set<std::pair<NodeName, Incarnation>> revoked_by_me_;
   std::set<std::pair<NodeName, Incarnation>> forced_dead_;

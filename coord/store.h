@@ -55,6 +55,8 @@ struct LeaseTiming {
   Duration request_timeout = 60ms;
   Duration relist = 10s;
   Duration leader_lease = 5s;
+  // T: with it, members renew also in guard mode, and are silent after so long without the store.
+  std::optional<Duration> store_loss_limit;
   double clock_drift = 0.01;  // rho: clocks run at 1-rho .. 1+rho of true time
 
   // L' = L (1+rho)/(1-rho): L on the slowest clock has passed on the fastest.

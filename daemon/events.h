@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "bgp/session.h"
+#include "coord/guard.h"
 #include "coord/store.h"
 #include "l2/frame.h"
 #include "l2/grants.h"
@@ -33,6 +34,9 @@ struct StoreAnswered {
 struct StoreChanged {  // by watch: may be old, twice, or missing
   std::vector<coord::Document> documents;
 };
+struct GuardReported {  // whenever something of note changed on the heartbeats' thread
+  coord::GuardReport report;
+};
 struct BgpConnected {
   PeerName peer;
   IpAddress local;  // our end of the connection
@@ -56,9 +60,9 @@ struct ConflictSeen {  // another station uses a VIP that is ours
 };
 struct StopRequested {};
 
-using Event =
-    std::variant<TimePassed, DesiredRead, LinksRead, StoreAnswered, StoreChanged, BgpConnected,
-                 BgpConnectFailed, BgpReceived, BgpClosed, ConflictSeen, StopRequested>;
+using Event = std::variant<TimePassed, DesiredRead, LinksRead, StoreAnswered, StoreChanged,
+                           GuardReported, BgpConnected, BgpConnectFailed, BgpReceived, BgpClosed,
+                           ConflictSeen, StopRequested>;
 
 // ---- out: to be carried out in the order given
 // -----------------------------------------------------
@@ -66,10 +70,12 @@ using Event =
 // What this node may answer for. When it has been applied, no answer by an older one may be sent: a
 // write that passes a VIP on may follow right behind.
 struct SetGrants {
-  l2::Grants grants;
+  l2::LinkGrants links;
 };
-struct SetDeadline {  // the same grants with a later or earlier end
-  Instant deadline;
+// Until when that is so, is for the guard to say. When it has been applied, the right does not end
+// later than these orders allow: a write that shortens it may follow right behind.
+struct ApplyGuard {
+  std::shared_ptr<const coord::GuardOrders> orders;
 };
 struct SendFrame {  // if its VIP may still be answered for at the moment of sending
   LinkIndex link;
@@ -89,6 +95,6 @@ struct Log {  // a transition, subject first
 };
 struct Exit {};  // after a stop: everything was handed over, or time ran out
 
-using Effect = std::variant<SetGrants, SetDeadline, SendFrame, AskStore, ActBgp, Log, Exit>;
+using Effect = std::variant<SetGrants, ApplyGuard, SendFrame, AskStore, ActBgp, Log, Exit>;
 
 }  // namespace herald::daemon

@@ -6,6 +6,7 @@
 #include <boost/json.hpp>
 
 #include "base/text.h"
+#include "daemon/lease_view.h"
 #include "daemon/story.h"
 
 namespace herald::daemon {
@@ -195,12 +196,9 @@ void tell_member(const View& view, const NodeName& name, const coord::Peers::Pee
   const Node& node = view.node();
   const coord::MemberDocument& d = peer.document;
   const bool self = name == node.config().name;
+  const LeaseView lease = lease_of(node, name, view.instant());
   const bool heard = node.peers().heard(name, view.instant());
-  const Instant until =
-      self ? node.membership().deadline() : peer.since + node.config().timing.lease;
-  const Duration left =
-      d.revoked || until <= view.instant() ? Duration(0s) : until - view.instant();
-  const auto left_ms = std::chrono::duration_cast<std::chrono::milliseconds>(left).count();
+  const auto left_ms = std::chrono::duration_cast<std::chrono::milliseconds>(lease.left).count();
   story.fact(fmt::format("its member document: rev {}, incarnation {}{}, version {}", d.rev.value,
                          d.inc.value, d.revoked ? ", revoked" : "", d.info.version));
   story.set("revision", d.rev.value);
@@ -208,6 +206,10 @@ void tell_member(const View& view, const NodeName& name, const coord::Peers::Pee
   story.set("revoked", d.revoked);
   story.set("draining", d.info.draining);
   story.set("lease_remaining_ms", left_ms);
+  story.set("lease", lease_word(lease.kind));
+  story.set("guards", strings(lease.guards));
+  story.set("fenced_by", strings(lease.fenced_by));
+  story.fact(lease.sentence());
   if (self) {
     story.fact(fmt::format("it is this node: {}, {} ms of its right to answer are left{}",
                            coord::to_string(node.membership().state()), left_ms,
@@ -215,9 +217,8 @@ void tell_member(const View& view, const NodeName& name, const coord::Peers::Pee
                                ? ""
                                : "; waiting for " + node.membership().waiting_for()));
   } else {
-    story.fact(fmt::format("its newest renewal was seen {} ago; its lease is {}",
-                           to_string(view.instant() - peer.since),
-                           to_string(node.config().timing.lease)));
+    story.fact(fmt::format("its document was last written {} ago, as this node saw it",
+                           to_string(view.instant() - peer.since)));
   }
   const char* state = d.revoked ? "Gone" : heard ? "Member" : "Silent";
   story.set("state", state);

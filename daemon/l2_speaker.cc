@@ -24,13 +24,13 @@ void L2Speaker::set(const std::optional<Right>& right, const std::vector<Link>& 
       }
     }
   }
-  grants_.links.clear();
+  grants_.clear();
   for (const Link& link : links) {
     const auto mine = owned.find(link.index);
     const bool any = mine != owned.end();
     if (any) {
-      grants_.links[link.index] = {
-          link.mac, std::vector<IpAddress>(mine->second.begin(), mine->second.end())};
+      grants_[link.index] = {link.mac,
+                             std::vector<IpAddress>(mine->second.begin(), mine->second.end())};
     }
     auto it = announcers_.find(link.index);
     if (it != announcers_.end() && any && it->second.timing != timings[link.index]) {
@@ -67,11 +67,9 @@ void L2Speaker::tick(Instant now) {
   for (auto& [link, announcing] : announcers_) announcing.announcer.tick(now);
 }
 
-std::optional<Effect> L2Speaker::take_grants() {
-  const bool same_vips = grants_.links == sent_grants_.links;
-  if (same_vips && grants_.deadline == sent_grants_.deadline) return std::nullopt;
+std::optional<SetGrants> L2Speaker::take_grants() {
+  if (grants_ == sent_grants_) return std::nullopt;
   sent_grants_ = grants_;
-  if (same_vips) return SetDeadline{grants_.deadline};
   return SetGrants{grants_};
 }
 

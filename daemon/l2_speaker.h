@@ -29,8 +29,7 @@ class L2Speaker {
   // nullopt: it is not known what this node may speak for, so nothing.
   void set(const std::optional<Right>& right, const std::vector<Link>& links,
            const Policies& policies, const coord::Table& table, Instant now);
-  void set_deadline(Instant deadline) { grants_.deadline = deadline; }
-  void fall_silent() { grants_.links.clear(); }
+  void fall_silent() { grants_.clear(); }
 
   // The link is back: neighbours may have forgotten.
   void restart(const Link& link, Instant now);
@@ -38,9 +37,9 @@ class L2Speaker {
   bool defend(LinkIndex link, const IpAddress& vip, Instant now);
   void tick(Instant now);
 
-  const l2::Grants& grants() const { return grants_; }
-  // SetGrants or SetDeadline, if the responder was told otherwise.
-  std::optional<Effect> take_grants();
+  const l2::LinkGrants& grants() const { return grants_; }
+  // If the responder was told otherwise.
+  std::optional<SetGrants> take_grants();
   std::vector<SendFrame> take_frames();
   std::optional<Instant> next_deadline() const;
 
@@ -50,8 +49,8 @@ class L2Speaker {
     l2::AnnounceTiming timing;
   };
   std::map<LinkIndex, Announcing> announcers_;
-  l2::Grants grants_;       // what should be
-  l2::Grants sent_grants_;  // what the responder was told
+  l2::LinkGrants grants_;       // what should be
+  l2::LinkGrants sent_grants_;  // what the responder was told
 };
 
 }  // namespace herald::daemon

@@ -30,6 +30,8 @@
 #include "config/manifests_io.h"
 #include "config/settings.h"
 #include "coord/embedded_store_io.h"
+#include "coord/heartbeat_io.h"
+#include "coord/heartbeat_key_io.h"
 #include "daemon/admin_io.h"
 #include "daemon/logging_io.h"
 #include "daemon/node.h"
@@ -149,6 +151,11 @@ Result<config::Settings, std::vector<std::string>> read_all_settings(const Flags
   return config::read_settings(input);
 }
 
+Result<std::string> heartbeat_key(const config::Settings& settings) {
+  if (settings.heartbeat_key_file.empty()) return std::string();
+  return coord::read_heartbeat_key(settings.heartbeat_key_file);
+}
+
 NodeConfig node_config(const config::Settings& settings) {
   NodeConfig config;
   config.name = NodeName(settings.node_name);
@@ -161,6 +168,11 @@ NodeConfig node_config(const config::Settings& settings) {
   config.timing.revoke_after = settings.store_revoke_after;
   config.timing.request_timeout = settings.store_timeout;
   config.timing.leader_lease = settings.store_lease_duration * 5 / 2;
+  config.timing.store_loss_limit = settings.coord_store_loss_limit;
+  config.guard_timing.interval = settings.heartbeat_interval;
+  config.guard_timing.patience = settings.heartbeat_patience;
+  config.heartbeat_port = settings.heartbeat_port.value_or(0);
+  if (settings.heartbeat_address) config.heartbeat_addresses = {*settings.heartbeat_address};
   config.drain_timeout = settings.drain_timeout;
   config.seed = random_seed();
   return config;
@@ -196,7 +208,10 @@ int run(const config::Settings& settings, config::ManifestWatcher& manifests) {
         "l2-responder: cannot open a packet socket: give heraldd CAP_NET_RAW, or run it as "
         "root");
   }
-  const NodeConfig config = node_config(settings);
+  NodeConfig config = node_config(settings);
+  const auto key = heartbeat_key(settings);
+  if (!key) return fail(key.error());
+  config.heartbeat_key = *key;
   const auto lock = HostLock::take(settings.run_dir, config.name, settings.store);
   if (!lock) return fail(lock.error());
 
@@ -236,6 +251,17 @@ int run(const config::Settings& settings, config::ManifestWatcher& manifests) {
     return fail("l2-responder: " + started.error());
   }
 
+  coord::HeartbeatThread heartbeats(
+      {.self = config.name,
+       .cluster = settings.cluster,
+       .timing = config.guard_timing,
+       .port = settings.heartbeat_port,
+       .address = settings.heartbeat_address},
+      {.on_deadline = [&responder](Instant deadline) { responder.set_deadline(deadline); },
+       .on_report =
+           [&shell](coord::GuardReport report) { shell.post(GuardReported{std::move(report)}); }});
+  if (const auto started = heartbeats.start(); !started) return fail(started.error());
+
   bgp::PeerConnections peers(loop,
                              {.connected =
                                   [&shell](PeerName peer, IpAddress local) {
@@ -263,8 +289,9 @@ int run(const config::Settings& settings, config::ManifestWatcher& manifests) {
   });
   if (!admin) return fail(admin.error());
 
-  const bool clean = shell.run(node, {manifests, links, **store, responder, peers});
+  const bool clean = shell.run(node, {manifests, links, **store, responder, heartbeats, peers});
   responder.stop();  // silence first
+  heartbeats.stop();
   (*store)->close();
   return clean ? kExitOk : kExitFailed;
 }

@@ -23,8 +23,9 @@ Cases(F...) -> Cases<F...>;
 
 Node::Node(NodeConfig config, Instant now)
     : config_(std::move(config)),
-      membership_(config_.name, {config_.machine_id, config_.version, config_.labels, {}, false},
-                  config_.timing, Rng(config_.seed)),
+      membership_(config_.name,
+                  {config_.machine_id, config_.version, config_.labels, {}, false, {}},
+                  config_.timing, config_.guard_timing, Rng(config_.seed)),
       peers_(config_.name, config_.timing),
       election_(config_.name, config_.timing, Rng(config_.seed + 1)),
       bgp_(config_.router_id, Rng(config_.seed + 2)),
@@ -72,6 +73,11 @@ void Node::on(const StoreAnswered& e, Instant now) {
 
 void Node::on(const StoreChanged& e, Instant now) {
   for (const coord::Document& d : e.documents) see(d, now);
+}
+
+void Node::on(const GuardReported& e, Instant now) {
+  membership_.on_report(e.report, now);
+  if (peers_.on_report(e.report, now)) dirty_ = true;
 }
 
 void Node::on(const BgpConnected& e, Instant now) {
@@ -197,8 +203,11 @@ void Node::answer(const StoreRequests::Asked& asked, const coord::StoreReply& re
               } else {
                 peers_.on_cas(d, outcome, now);
                 if (outcome == coord::CasOutcome::Won) {
-                  log(fmt::format("member {} revoked: silent for {}", d.node.str(),
-                                  to_string(config_.timing.revoke_after)),
+                  log(fmt::format("member {} revoked: {}", d.node.str(),
+                                  d.guards.empty()
+                                      ? "silent for " + to_string(config_.timing.revoke_after)
+                                      : "its guards have not heard it for " +
+                                            to_string(config_.guard_timing.patience)),
                       Log::Level::Warning);
                 }
                 dirty_ = true;
@@ -222,10 +231,11 @@ void Node::answer(const StoreRequests::Asked& asked, const coord::StoreReply& re
       cas.document);
 }
 
-// After a store outage all members are silent alike: whoever gets through first lets the others
-// renew, rather than revoke them.
-bool Node::may_revoke(Instant now) const {
-  return had_right_ && membership_.has_right(now) && now >= right_since_ + config_.timing.lease / 2;
+// After a store outage all members in store mode are silent alike: whoever gets through first lets
+// the others renew, rather than revoke them. Fences are evidence of another kind.
+coord::Peers::MayRevoke Node::may_revoke(Instant now) const {
+  const bool right = had_right_ && membership_.has_right(now);
+  return {right, right && now >= right_since_ + config_.timing.lease / 2};
 }
 
 // ---- what should be, and the steps to it
@@ -234,6 +244,7 @@ bool Node::may_revoke(Instant now) const {
 void Node::run_machines(Instant now) {
   if (store_.begin_list(now)) ask(coord::ListDocuments{}, now);
   // Without its links it would join as a member that can own nothing, and lose what it had.
+  membership_.set_wished_guards(peers_.wished_guards(), now);
   if (links_known_) membership_.tick(now);
   const bool right = membership_.has_right(now);
   peers_.tick(may_revoke(now), now);
@@ -301,7 +312,7 @@ void Node::reconcile(Instant now) {
 
   // Silence first: the floors are set, the writes that pass VIPs on have not been sent yet.
   set_l2(now);
-  emit_grants();
+  emit_rights();
   for (auto& request : table_.take_requests()) ask(std::move(request), now);
   if (allocation) {
     for (auto& write : statuses_.write(allocation->plan, table_, now)) {
@@ -345,9 +356,35 @@ void Node::finish_stop(Instant now) {
   exit_sent_ = true;
 }
 
+// One address of each link that it announces on (of any usable link if those have none), the first
+// of IPv4 before IPv6: heartbeats go to all of them.
+std::vector<coord::HeartbeatAddress> Node::heartbeat_addresses() const {
+  constexpr std::size_t kMost = 4;
+  std::vector<coord::HeartbeatAddress> out;
+  if (config_.heartbeat_port == 0 || config_.heartbeat_key.empty()) return out;
+  for (const IpAddress& a : config_.heartbeat_addresses) {
+    out.push_back({a, config_.heartbeat_port});
+  }
+  const config::InterfaceMatcher selected(config_.interfaces);
+  for (const bool any_link : {false, true}) {
+    if (!out.empty()) break;
+    for (const Link& link : links_) {
+      if (!link.usable() || link.loopback || link.master != 0 || out.size() == kMost) continue;
+      if (!any_link && !selected.matches(link.name)) continue;
+      const LinkAddress* best = nullptr;
+      for (const LinkAddress& a : link.addresses) {
+        if (a.address.is_link_local()) continue;
+        if (best == nullptr || (best->address.is_v6() && a.address.is_v4())) best = &a;
+      }
+      if (best != nullptr) out.push_back({best->address, config_.heartbeat_port});
+    }
+  }
+  return out;
+}
+
 coord::MemberInfo Node::member_info() const {
-  coord::MemberInfo info{
-      config_.machine_id, config_.version, config_.labels, {}, stop_by_.has_value()};
+  coord::MemberInfo info{config_.machine_id,   config_.version,      config_.labels, {},
+                         stop_by_.has_value(), heartbeat_addresses()};
   const config::InterfaceMatcher selected(config_.interfaces);
   for (const Link& link : links_) {
     if (!link.usable() || link.master != 0 || !selected.matches(link.name)) continue;
@@ -367,13 +404,27 @@ coord::MemberInfo Node::member_info() const {
 // ---- effects
 // ------------------------------------------------------------------------------------------
 
-void Node::emit_grants() {
-  l2_.set_deadline(membership_.deadline());
+void Node::emit_rights() {
   if (auto grants = l2_.take_grants()) effects_.push_back(std::move(*grants));
+  emit_orders();
+}
+
+void Node::emit_orders() {
+  coord::GuardOrders orders;
+  membership_.describe(orders);
+  const bool same_self = orders_ && orders_->inc == orders.inc && orders_->rev == orders.rev &&
+                         orders_->guards == orders.guards && orders_->base == orders.base &&
+                         orders_->limit == orders.limit;
+  if (same_self && told_version_ == peers_.version()) return;
+  peers_.describe(orders);
+  orders.key = config_.heartbeat_key;
+  told_version_ = peers_.version();
+  orders_ = std::make_shared<const coord::GuardOrders>(std::move(orders));
+  effects_.push_back(ApplyGuard{orders_});
 }
 
 void Node::emit_rest(Instant now) {
-  emit_grants();
+  emit_rights();
   for (auto& request : membership_.take_requests()) ask(std::move(request), now);
   for (auto& request : peers_.take_requests()) ask(std::move(request), now);
   for (auto& request : election_.take_requests()) ask(std::move(request), now);
@@ -396,8 +447,9 @@ std::optional<Instant> Node::next_deadline() const {
   const bool right = had_right_;
   std::optional<Instant> next;
   if (links_known_) next = membership_.next_deadline();
-  if (const auto revoke = peers_.next_deadline(right)) {
-    next = earliest(next, std::max(*revoke, right_since_ + config_.timing.lease / 2));
+  next = earliest(next, peers_.next_deadline({right, false}));
+  if (const auto silent = peers_.next_deadline({false, right})) {
+    next = earliest(next, std::max(*silent, right_since_ + config_.timing.lease / 2));
   }
   next = earliest(next, election_.next_deadline(right && !stop_by_));
   if (membership_.joined()) next = earliest(next, table_.next_deadline());

@@ -38,6 +38,10 @@ struct NodeConfig {
   std::vector<std::string> interfaces;  // RE2: which links may announce; empty: all usable
   std::optional<IpAddress> router_id;   // none: the lowest IPv4 address of a usable link
   coord::LeaseTiming timing;
+  coord::GuardTiming guard_timing;
+  std::string heartbeat_key;                   // of all nodes; empty: no guard mode
+  std::uint16_t heartbeat_port = 0;            // where this node hears heartbeats; 0: it does not
+  std::vector<IpAddress> heartbeat_addresses;  // empty: those of the links
   Duration drain_timeout = 10s;
   std::uint64_t seed = 1;
 };
@@ -59,7 +63,7 @@ class Node {
   const coord::Election& election() const { return election_; }
   const coord::Table& table() const { return table_; }
   const coord::ClusterDocument& cluster() const { return cluster_.document(); }
-  const l2::Grants& grants() const { return l2_.grants(); }
+  const l2::LinkGrants& grants() const { return l2_.grants(); }
   const std::map<PeerName, bgp::Session>& sessions() const { return bgp_.sessions(); }
   const Statuses& statuses() const { return statuses_.statuses(); }
   const std::string& store_trouble() const { return store_trouble_; }  // empty: it answers
@@ -72,6 +76,7 @@ class Node {
   void on(const LinksRead& e, Instant now);
   void on(const StoreAnswered& e, Instant now);
   void on(const StoreChanged& e, Instant now);
+  void on(const GuardReported& e, Instant now);
   void on(const BgpConnected& e, Instant now);
   void on(const BgpConnectFailed& e, Instant now);
   void on(const BgpReceived& e, Instant now);
@@ -81,7 +86,7 @@ class Node {
 
   void see(const coord::Document& document, Instant now);
   void answer(const StoreRequests::Asked& asked, const coord::StoreReply& reply, Instant now);
-  bool may_revoke(Instant now) const;
+  coord::Peers::MayRevoke may_revoke(Instant now) const;
   void ask(coord::StoreRequest request, Instant now);
 
   void run_machines(Instant now);
@@ -90,7 +95,9 @@ class Node {
   void finish_stop(Instant now);
   coord::MemberInfo member_info() const;
 
-  void emit_grants();
+  std::vector<coord::HeartbeatAddress> heartbeat_addresses() const;
+  void emit_rights();
+  void emit_orders();
   void emit_rest(Instant now);
   void log(std::string text, Log::Level level = Log::Level::Info);
 
@@ -120,6 +127,8 @@ class Node {
   std::optional<Instant> stop_by_;
   bool exit_sent_ = false;
 
+  std::shared_ptr<const coord::GuardOrders> orders_;  // what the guard was told
+  std::uint64_t told_version_ = 0;                    // of the peers in them
   std::vector<Effect> effects_;
 };
 

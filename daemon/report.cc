@@ -8,6 +8,7 @@
 #include <boost/json.hpp>
 
 #include "daemon/explain.h"
+#include "daemon/lease_view.h"
 #include "daemon/view.h"
 
 namespace herald::daemon {
@@ -141,10 +142,8 @@ json::array Report::nodes() const {
   json::array out;
   for (const auto& [name, peer] : node_.peers().all()) {
     const coord::MemberDocument& d = peer.document;
-    const bool self = name == node_.config().name;
     const char* state = d.revoked ? "Gone" : node_.peers().heard(name, now_) ? "Member" : "Silent";
-    const Instant until =
-        self ? node_.membership().deadline() : peer.since + node_.config().timing.lease;
+    const LeaseView lease = lease_of(node_, name, now_);
     const auto owned = counts.find(name);
     json::array links;
     for (const auto& l : d.info.links) links.emplace_back(l.name);
@@ -153,7 +152,11 @@ json::array Report::nodes() const {
         {"state", state},
         {"incarnation", d.inc.value},
         {"revision", d.rev.value},
-        {"lease_remaining_ms", d.revoked || until <= now_ ? 0 : milliseconds(until - now_)},
+        {"lease_remaining_ms", milliseconds(lease.left)},
+        {"lease", lease_word(lease.kind)},
+        {"guards", strings(lease.guards)},
+        {"heard_ms", lease.heard ? json::value(milliseconds(*lease.heard)) : nullptr},
+        {"fenced_by", strings(lease.fenced_by)},
         {"leader",
          node_.election().current() && node_.election().current()->holder == name && !d.revoked},
         {"draining", d.info.draining},
@@ -218,6 +221,24 @@ json::array Report::peers() const {
   return out;
 }
 
+// Late wake-ups are the machine's: a node that is woken later than its guards wait loses its right.
+json::object heartbeats(const HeartbeatFacts& facts) {
+  const auto us = [](Duration d) {
+    return std::chrono::duration_cast<std::chrono::microseconds>(d).count();
+  };
+  return {{"port", facts.port},
+          {"scheduling", facts.scheduling},
+          {"delay_p50_us", us(facts.delay.p50)},
+          {"delay_p99_us", us(facts.delay.p99)},
+          {"delay_worst_us", us(facts.delay.worst)},
+          {"received", facts.received},
+          {"sent", facts.sent},
+          {"refused", facts.refused},
+          {"send_errors", facts.send_errors},
+          {"last_error", facts.last_error},
+          {"last_refused", facts.last_refused}};
+}
+
 json::object Report::status() const {
   json::array warnings;
   for (const Problem& p : desired().problems) warnings.emplace_back(to_string(p));
@@ -249,6 +270,7 @@ json::object Report::status() const {
                                   {"peers", desired().peers.size()},
                                   {"sessions_established", established},
                                   {"objects", desired().objects_read}}},
+          {"heartbeats", heartbeats(facts_.heartbeats)},
           {"responder", facts_.responder},
           {"warnings", std::move(warnings)}};
 }

@@ -5,15 +5,25 @@
 #include <string_view>
 
 #include "base/time.h"
+#include "coord/delay_histogram.h"
 #include "daemon/node.h"
 
 namespace herald::daemon {
 
 // What the core cannot know about the process around it.
+struct HeartbeatFacts {
+  std::uint16_t port = 0;     // where this node listens; 0: nowhere
+  std::string scheduling;     // of the thread: "SCHED_RR", "nice -10", "normal"
+  coord::DelaySummary delay;  // how late it was woken, over the last minute
+  std::uint64_t received = 0, sent = 0, refused = 0, send_errors = 0;
+  std::string last_error, last_refused;
+};
+
 struct ShellFacts {
   std::string store_uri;
   std::string responder;              // "packet"
   std::vector<std::string> warnings;  // links that cannot be served, unreadable documents
+  HeartbeatFacts heartbeats = {};
 };
 
 // One line of JSON (no line feed) for one request line: {"ok":true,"data":{...}} or

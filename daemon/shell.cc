@@ -27,6 +27,7 @@
 #include "base/clock_io.h"
 #include "bgp/peer_io.h"
 #include "config/manifests_io.h"
+#include "coord/heartbeat_io.h"
 #include "coord/store_io.h"
 #include "daemon/node.h"
 #include "daemon/systemd_io.h"
@@ -58,6 +59,15 @@ spdlog::level::level_enum level_of(Log::Level level) {
   return spdlog::level::info;
 }
 
+HeartbeatFacts heartbeat_facts(const coord::HeartbeatThread& thread) {
+  const coord::HeartbeatStats stats = thread.stats();
+  return {thread.port(),       stats.scheduling,
+          stats.delay,         stats.datagrams_in,
+          stats.datagrams_out, stats.bad_mac + stats.other_cluster + stats.malformed,
+          stats.send_errors,   stats.last_error,
+          stats.last_refused};
+}
+
 }  // namespace
 
 class Shell::Impl {
@@ -81,7 +91,7 @@ class Shell::Impl {
   // The seam.
   void feed(Event event);
   void perform(SetGrants& e);
-  void perform(SetDeadline& e);
+  void perform(ApplyGuard& e);
   void perform(SendFrame& e) { parts_->responder.send(e.link, e.frame); }
   void perform(AskStore& e) { parts_->store.request(e.id, std::move(e.request)); }
   void perform(ActBgp& e) { parts_->peers.perform(e.peer, e.action); }
@@ -119,7 +129,7 @@ class Shell::Impl {
   config::Manifests manifests_;
   std::set<std::string> said_;  // problems of manifests that are in the log
   // The grants that some link cannot carry yet, to be applied again.
-  std::optional<l2::Grants> unserved_;
+  std::optional<l2::LinkGrants> unserved_;
   std::map<LinkIndex, std::string> link_problems_;
   std::string links_trouble_;
 };
@@ -147,15 +157,14 @@ void Shell::Impl::feed(Event event) {
 }
 
 void Shell::Impl::perform(SetGrants& e) {
-  const auto problems = parts_->responder.apply(e.grants);
+  const auto problems = parts_->responder.apply(e.links);
   unserved_.reset();
-  if (!problems.empty()) unserved_ = std::move(e.grants);
+  if (!problems.empty()) unserved_ = std::move(e.links);
   report_link_problems(problems);
 }
 
-void Shell::Impl::perform(SetDeadline& e) {
-  parts_->responder.set_deadline(e.deadline);
-  if (unserved_) unserved_->deadline = e.deadline;
+void Shell::Impl::perform(ApplyGuard& e) {
+  parts_->heartbeats.apply(std::move(e.orders));
 }
 
 void Shell::Impl::perform(Exit&) {
@@ -348,6 +357,7 @@ void Shell::Impl::post_store_trouble(std::string sentence) {
 
 ShellFacts Shell::Impl::facts() const {
   ShellFacts facts;
+  if (parts_) facts.heartbeats = heartbeat_facts(parts_->heartbeats);
   for (const auto& [link, what] : link_problems_) facts.warnings.push_back(what);
   if (!links_trouble_.empty()) facts.warnings.push_back("links: " + links_trouble_);
   for (const std::string& sentence : said_) facts.warnings.push_back(sentence);

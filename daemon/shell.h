@@ -26,8 +26,9 @@ namespace herald::config {
 class ManifestWatcher;
 }
 namespace herald::coord {
+class HeartbeatThread;
 class Store;
-}
+}  // namespace herald::coord
 namespace herald::l2 {
 class PacketResponder;
 }
@@ -54,6 +55,7 @@ class Shell {
     LinkMonitor& links;
     coord::Store& store;
     l2::PacketResponder& responder;
+    coord::HeartbeatThread& heartbeats;
     bgp::PeerConnections& peers;
   };
   // Runs until the node exits after SIGTERM or SIGINT: true. A second signal ends it at once:

@@ -38,9 +38,11 @@ inline std::vector<IpAddress> sorted_vips(const std::set<IpAddress>& vips) {
   return {vips.begin(), vips.end()};
 }
 
+using LinkGrants = std::map<LinkIndex, LinkGrant>;
+
 struct Grants {
   Instant deadline = Instant::min();  // for all links and VIPs; by default in the past: silence
-  std::map<LinkIndex, LinkGrant> links;
+  LinkGrants links;
 
   // nullptr: nothing is announced from this link.
   const LinkGrant* link(LinkIndex index) const {

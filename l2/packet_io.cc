@@ -152,20 +152,20 @@ class PacketResponder::Impl {
     links_.clear();
   }
 
-  std::vector<LinkProblem> apply(Grants wanted) {
+  std::vector<LinkProblem> apply(LinkGrants wanted) {
     const std::lock_guard applying(apply_mutex_);
     {
       const Lock lock(*this);
-      grants_ = wanted;
-      std::erase_if(links_, [&](const auto& l) { return !wanted.links.contains(l.first); });
+      grants_.links = wanted;
+      std::erase_if(links_, [&](const auto& l) { return !wanted.contains(l.first); });
       std::erase_if(reported_, [&](const auto& r) {
-        const LinkGrant* grant = wanted.link(r.first.first);
+        const LinkGrant* grant = grants_.link(r.first.first);
         return grant == nullptr || !grant->owns(r.first.second);
       });
     }
     std::vector<LinkProblem> problems;
     if (!thread_.joinable()) return problems;
-    for (const auto& [link, grant] : wanted.links) {
+    for (const auto& [link, grant] : wanted) {
       std::string what = serve(link, grant.vips);
       if (!what.empty()) problems.push_back({link, std::move(what)});
     }
@@ -397,7 +397,7 @@ Result<void> PacketResponder::start() {
 void PacketResponder::stop() {
   impl_->stop();
 }
-std::vector<LinkProblem> PacketResponder::apply(Grants grants) {
+std::vector<LinkProblem> PacketResponder::apply(LinkGrants grants) {
   return impl_->apply(std::move(grants));
 }
 void PacketResponder::set_deadline(Instant deadline) {

@@ -54,10 +54,11 @@ class PacketResponder {
   // Ends the thread and closes all sockets. After it, nothing is sent.
   void stop();
 
-  // Replaces the snapshot (first of all), then opens, closes and adjusts what depends on it. A
-  // link that has a problem does not hinder the others; it is tried again at the next apply().
-  std::vector<LinkProblem> apply(Grants grants);
-  // The same grants with another deadline: cheap, for each renewal.
+  // Replaces what may be answered for (first of all), then opens, closes and adjusts what depends
+  // on it. A link that has a problem does not hinder the others; it is tried again at the next
+  // apply(). The deadline stays.
+  std::vector<LinkProblem> apply(LinkGrants grants);
+  // Until when: cheap, for each renewal. In the past, as at the start: silence.
   void set_deadline(Instant deadline);
 
   // Sends an announcement if, at this very moment, its VIP may be answered for on this link.

@@ -52,12 +52,12 @@ TEST(Print, Tables) {
        "IP        SERVICES     POOL  OWNER  REASON  EPOCH  INTERFACES\n"
        "10.0.0.1  default/web  -     -      -       4      -\n"},
       {"nodes",
-       R"({"name":"n1","state":"STORE","leader":true,"ips":3,"lease_remaining_ms":1400,
-           "interfaces":["eth0"],"incarnation":2,"revision":77})",
-       "NAME  STATE  LEADER  IPS  LEASE   INTERFACES\n"
-       "n1    STORE  yes     3    1400ms  eth0\n",
-       "NAME  STATE  LEADER  IPS  LEASE   INTERFACES  INCARNATION  REVISION\n"
-       "n1    STORE  yes     3    1400ms  eth0        2            77\n"},
+       R"({"name":"n1","state":"GUARDED","leader":true,"ips":3,"lease":"guards","lease_remaining_ms":140,
+           "guards":["n2","n3"],"interfaces":["eth0"],"incarnation":2,"revision":77})",
+       "NAME  STATE    LEADER  IPS  LEASE   LEFT   GUARDS  INTERFACES\n"
+       "n1    GUARDED  yes     3    guards  140ms  n2,n3   eth0\n",
+       "NAME  STATE    LEADER  IPS  LEASE   LEFT   GUARDS  INTERFACES  INCARNATION  REVISION\n"
+       "n1    GUARDED  yes     3    guards  140ms  n2,n3   eth0        2            77\n"},
       // 2^64 is more than a JSON number holds exactly: the daemon sends such counts as strings.
       {"pools",
        R"({"name":"lan6","total":"18446744073709551616","used":1,

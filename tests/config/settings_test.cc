@@ -39,5 +39,90 @@ TEST(Settings, FaultsNameSettingPlaceAndValue) {
                 "address, not 0.0.0.0"}));
 }
 
+Result<Settings, std::vector<std::string>> with_flags(
+    const std::map<std::string, std::string>& flags) {
+  SettingsInput in;
+  in.host_name = "host";
+  for (const auto& [name, value] : flags) in.flags[name] = {value};
+  return read_settings(in);
+}
+
+TEST(Settings, HeartbeatTimingsFollowTheProfileUnlessGiven) {
+  const struct {
+    std::map<std::string, std::string> flags;
+    Duration interval, patience;
+  } kRows[] = {
+      {{}, 30ms, 150ms},
+      {{{"heartbeat-profile", "default"}}, 30ms, 150ms},
+      {{{"heartbeat-profile", "fast"}}, 10ms, 50ms},
+      {{{"heartbeat-patience", "500ms"}}, 100ms, 500ms},
+      {{{"heartbeat-profile", "fast"}, {"heartbeat-interval", "5ms"}}, 5ms, 50ms},
+      {{{"heartbeat-interval", "50ms"}}, 50ms, 150ms},
+      {{{"heartbeat-interval", "1s"}, {"heartbeat-patience", "3s"}}, 1s, 3s},
+  };
+  for (const auto& row : kRows) {
+    const auto got = with_flags(row.flags);
+    ASSERT_TRUE(got) << got.error().front();
+    EXPECT_EQ(got->heartbeat_interval, row.interval);
+    EXPECT_EQ(got->heartbeat_patience, row.patience);
+  }
+}
+
+TEST(Settings, HeartbeatsAreListenedForWhereItSays) {
+  const auto listen = [](const std::string& text) {
+    const auto got = with_flags({{"heartbeat-listen", text}});
+    if (!got) return got.error().front();
+    const std::string where =
+        got->heartbeat_address ? to_string(*got->heartbeat_address) : std::string("any");
+    return got->heartbeat_port ? where + " " + std::to_string(*got->heartbeat_port) : "none";
+  };
+  EXPECT_EQ(with_flags({})->heartbeat_port, kHeartbeatPort);
+  EXPECT_EQ(listen("7000"), "any 7000");
+  EXPECT_EQ(listen("192.0.2.1:7000"), "192.0.2.1 7000");
+  EXPECT_EQ(listen("[2001:db8::1]:7000"), "2001:db8::1 7000");
+  EXPECT_EQ(listen("none"), "none");
+  for (const char* bad : {"", ":7000", "x:7000", "2001:db8::1:7000", "[192.0.2.1]:7000", "[]:7000",
+                          "192.0.2.1:", "192.0.2.1:0", "70000", "-1", "224.0.0.1:7000"}) {
+    EXPECT_NE(listen(bad).find("write 7950, 192.0.2.1:7950"), std::string::npos) << bad;
+  }
+}
+
+TEST(Settings, CoordinationFaultsHaveARemedy) {
+  const struct {
+    std::map<std::string, std::string> flags;
+    std::string fault;
+  } kRows[] = {
+      {{{"heartbeat-interval", "51ms"}},
+       "heartbeat-interval: '51ms' is more than a third of heartbeat-patience 150ms: two lost "
+       "heartbeats would silence a node; a fifth is usual"},
+      {{{"heartbeat-profile", "slow"}},
+       "--heartbeat-profile: heartbeat-profile: 'slow' is neither default nor fast"},
+      {{{"heartbeat-patience", "2ms"}},
+       "--heartbeat-patience: heartbeat-patience: '2ms' is no duration from 5ms to 1h: write it "
+       "like 2s or 500ms"},
+      {{{"heartbeat-key-file", ""}},
+       "--heartbeat-key-file: heartbeat-key-file: '' is empty: give a value"},
+      {{{"cluster", ""}}, "--cluster: cluster: '' is no name of 1 to 253 characters"},
+      {{{"coord-store-loss-limit", "soon"}},
+       "--coord-store-loss-limit: coord-store-loss-limit: 'soon' is no duration from 1s to 24h: "
+       "write it like 60s, or none"},
+      {{{"coord-store-loss-limit", "1s"}},
+       "coord-store-loss-limit: '1s' is shorter than store-lease-duration 2s: write 60s, or none"},
+  };
+  for (const auto& row : kRows) {
+    const auto got = with_flags(row.flags);
+    ASSERT_FALSE(got) << row.fault;
+    EXPECT_EQ(got.error(), std::vector<std::string>{row.fault});
+  }
+  const auto good = with_flags({{"cluster", "lab"},
+                                {"heartbeat-key-file", "/etc/herald/key"},
+                                {"coord-store-loss-limit", "60s"}});
+  ASSERT_TRUE(good);
+  EXPECT_EQ(good->cluster, "lab");
+  EXPECT_EQ(good->heartbeat_key_file, "/etc/herald/key");
+  EXPECT_EQ(good->coord_store_loss_limit, Duration(60s));
+  EXPECT_EQ(with_flags({{"coord-store-loss-limit", "none"}})->coord_store_loss_limit, std::nullopt);
+}
+
 }  // namespace
 }  // namespace herald::config

@@ -28,7 +28,8 @@ MemberDocument member() {
             {{"rack", "a \"quoted\" \\ \n label"}, {"zone", "ö"}},
             {{"eth0", {*IpPrefix::parse("10.25.150.0/24"), *IpPrefix::parse("fd25:150::/64")}},
              {"eth1", {}}},
-            true};
+            true,
+            {{ip("10.25.150.101"), 7471}, {ip("fd25:150::1:101"), 65535}}};
   return d;
 }
 
@@ -119,6 +120,8 @@ TEST(DocumentWire, WhatIsWrongIsRefusedBySentence) {
       {"rev 0", leader, R"("rev":8)", R"("rev":0)", "field 'rev' must be 1 or more"},
       {"long name", leader, "\"n1\"", "\"" + std::string(254, 'n') + "\"", "254 bytes"},
       {"no object", leader, "{", "[{", "not JSON"},
+      {"port 0", member(), R"("port":7471)", R"("port":0)",
+       "'info.heartbeat[0].port' must be a port"},
       {"other node", member(), R"("node":"n1")", R"("node":"n9")", "is the document 'member/n9'"},
       {"empty node", member(), R"("node":"n1")", R"("node":"")", "must be a name"},
       {"guard", member(), R"("inc":7)", R"("ink":7)", "field 'guards[0].inc' is missing"},

@@ -17,7 +17,7 @@ MemberInfo machine(const std::string& id) {
 // A member and the last thing it asked of the store.
 struct Story {
   LeaseTiming timing;
-  Membership member{kSelf, machine("m1"), LeaseTiming{}, Rng(1)};
+  Membership member{kSelf, machine("m1"), LeaseTiming{}, GuardTiming{}, Rng(1)};
   Instant now = kStart;
 
   std::vector<StoreRequest> tick(Duration later = 0s) {

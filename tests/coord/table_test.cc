@@ -308,11 +308,11 @@ TEST(Peers, ASilentMemberIsRevokedOnTheVeryRevOfTheEvidence) {  // V2, V3
   peers.on_seen(member(kN1), kNow);
   peers.on_seen(member(kN2), kNow);
   const Instant revocable = kNow + timing.revoke_after_drift();
-  peers.tick(true, revocable - 1ns);
+  peers.tick({true, true}, revocable - 1ns);
   EXPECT_TRUE(peers.take_requests().empty());
-  peers.tick(false, revocable);
+  peers.tick({}, revocable);
   EXPECT_TRUE(peers.take_requests().empty()) << "only one that may answer itself revokes";
-  peers.tick(true, revocable);
+  peers.tick({true, true}, revocable);
   auto requests = peers.take_requests();
   ASSERT_EQ(requests.size(), 1u) << "n2 is read first, n1 never revokes itself";
   EXPECT_EQ(std::get<ReadDocument>(requests[0]).key, member_key(kN2));
@@ -320,7 +320,7 @@ TEST(Peers, ASilentMemberIsRevokedOnTheVeryRevOfTheEvidence) {  // V2, V3
   // A read that took too long is no evidence; one that shows a renewal ends the pursuit.
   peers.on_read(kN2, member(kN2), revocable, revocable + 101ms);
   EXPECT_TRUE(peers.take_requests().empty());
-  peers.tick(true, revocable + 200ms);
+  peers.tick({true, true}, revocable + 200ms);
   ASSERT_EQ(peers.take_requests().size(), 1u);
   peers.on_read(kN2, member(kN2), revocable + 200ms, revocable + 210ms);
   requests = peers.take_requests();
@@ -340,11 +340,11 @@ TEST(Peers, AnOperatorsWordRevokesAtOnceAndThatLifeAlone) {  // V4
   for (const auto& n : {kN1, kN2, kN3}) peers.on_seen(member(n), kNow);
   peers.force_dead(kN2);
   peers.force_dead(kN1);
-  ASSERT_TRUE(peers.next_deadline(true).has_value());
-  EXPECT_LE(*peers.next_deadline(true), kNow);
-  peers.tick(false, kNow);
+  ASSERT_TRUE(peers.next_deadline({true, true}).has_value());
+  EXPECT_LE(*peers.next_deadline({true, true}), kNow);
+  peers.tick({}, kNow);
   EXPECT_TRUE(peers.take_requests().empty()) << "only one that may answer itself revokes";
-  peers.tick(true, kNow);
+  peers.tick({true, true}, kNow);
   auto requests = peers.take_requests();
   ASSERT_EQ(requests.size(), 1u) << "n2 alone; a node never revokes itself";
   EXPECT_EQ(std::get<ReadDocument>(requests[0]).key, member_key(kN2));
@@ -356,7 +356,7 @@ TEST(Peers, AnOperatorsWordRevokesAtOnceAndThatLifeAlone) {  // V4
   peers.on_cas(std::get<MemberDocument>(write.document), CasOutcome::Won, kNow + 4ms);
   EXPECT_TRUE(peers.gone(kN2, Incarnation(1)));
   peers.on_seen(member(kN2, 3, 2), kNow + 1s);
-  peers.tick(true, kNow + 1s);
+  peers.tick({true, true}, kNow + 1s);
   EXPECT_TRUE(peers.take_requests().empty()) << "its next life is another matter";
 }
 
@@ -365,13 +365,13 @@ TEST(Peers, AConflictThrowsTheEvidenceAway) {
   Peers peers(kN1, timing);
   peers.on_seen(member(kN2), kNow);
   const Instant revocable = kNow + timing.revoke_after_drift();
-  peers.tick(true, revocable);
+  peers.tick({true, true}, revocable);
   peers.take_requests();
   peers.on_read(kN2, member(kN2, 2), revocable, revocable);  // it lives
   EXPECT_TRUE(peers.take_requests().empty());
-  peers.tick(true, revocable + timing.revoke_after_drift() - 1ns);
+  peers.tick({true, true}, revocable + timing.revoke_after_drift() - 1ns);
   EXPECT_TRUE(peers.take_requests().empty()) << "the new rev has to age anew";
-  peers.tick(true, revocable + timing.revoke_after_drift());
+  peers.tick({true, true}, revocable + timing.revoke_after_drift());
   EXPECT_EQ(peers.take_requests().size(), 1u);
 }
 

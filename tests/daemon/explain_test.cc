@@ -45,9 +45,18 @@ metadata: {name: whoami, annotations: {metallb.io/loadBalancerIPs: 10.25.150.223
 spec: {type: LoadBalancer}
 )";
 
+NodeConfig config(std::uint64_t seed) {
+  NodeConfig config;
+  config.name = NodeName("n1");
+  config.machine_id = "m1";
+  config.version = "test";
+  config.seed = seed;
+  return config;
+}
+
 class Explain : public testing::Test {
  protected:
-  Explain() : node_({NodeName("n1"), "m1", "test", {}, {}, {}, {}, 10s, 7}, now_) {
+  Explain() : node_(config(7), now_) {
     Link eth0;
     eth0.index = LinkIndex(2);
     eth0.name = "eth0";
@@ -269,7 +278,7 @@ TEST_F(Explain, APeerThatExpectsAnotherAsOfUs) {
 }
 
 TEST_F(Explain, BeforeAnythingIsRead) {
-  Node fresh({NodeName("n1"), "m1", "test", {}, {}, {}, {}, 10s, 8}, now_);
+  Node fresh(config(8), now_);
   std::swap(node_, fresh);
   for (const char* what : {"pool", "policy", "peer", "node", "service"}) {
     EXPECT_THAT(text(reply(what, "lan"), "error"), HasSubstr("not read its manifests"));

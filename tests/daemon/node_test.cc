@@ -35,7 +35,15 @@ spec: {type: LoadBalancer}
 
 class Story : public testing::Test {
  protected:
-  Story() : node_({NodeName("n1"), "m1", "test", {}, {}, {}, {}, 10s, 7}, now_) {}
+  static NodeConfig config(std::uint64_t seed) {
+    NodeConfig c;
+    c.name = NodeName("n1");
+    c.machine_id = "m1";
+    c.version = "test";
+    c.seed = seed;
+    return c;
+  }
+  Story() : node_(config(7), now_) {}
 
   // Steps, answers every question to the store at once, and goes on until there is none left.
   void step(const Event& event) {
@@ -43,8 +51,11 @@ class Story : public testing::Test {
     for (std::size_t i = 0; i < effects.size(); ++i) {
       const Effect effect = effects[i];
       order_.push_back(effect.index());
-      if (const auto* g = std::get_if<SetGrants>(&effect)) grants_ = g->grants;
-      if (const auto* d = std::get_if<SetDeadline>(&effect)) grants_.deadline = d->deadline;
+      if (const auto* g = std::get_if<SetGrants>(&effect)) grants_.links = g->links;
+      if (const auto* g = std::get_if<ApplyGuard>(&effect)) {
+        guard_.apply(g->orders, now_);
+        grants_.deadline = guard_.deadline();
+      }
       if (std::holds_alternative<SendFrame>(effect)) ++frames_;
       if (std::holds_alternative<Exit>(effect)) exited_ = true;
       if (const auto* ask = std::get_if<AskStore>(&effect)) {
@@ -115,6 +126,7 @@ class Story : public testing::Test {
   Node node_;
   config::Manifests manifests_;
   std::map<coord::DocumentKey, coord::Document> documents_;
+  coord::Guard guard_{NodeName("n1"), {}};
   l2::Grants grants_;
   std::vector<std::size_t> order_;
   int frames_ = 0;
@@ -145,7 +157,7 @@ TEST_F(Story, UnknownIsNotEmpty) {
   link();
   EXPECT_TRUE(may_answer("10.25.150.223"));
   // Another life, before it has read its manifests: nothing is freed.
-  Node next({NodeName("n1"), "m1", "test", {}, {}, {}, {}, 10s, 8}, now_);
+  Node next(config(8), now_);
   std::swap(node_, next);
   grants_ = {};
   link();

@@ -85,9 +85,9 @@ void story() {
 
   PacketResponder responder([](const Conflict&) {});
   ASSERT_TRUE(responder.start());
-  Grants grants;
-  grants.deadline = boot_now() + 60s;
-  grants.links[link] = {kOurs, sorted_vips({kV4, kV6})};
+  responder.set_deadline(boot_now() + 60s);
+  LinkGrants grants;
+  grants[link] = {kOurs, sorted_vips({kV4, kV6})};
   for (const auto& problem : responder.apply(grants)) ADD_FAILURE() << problem.what;
   EXPECT_TRUE(asked(peer.get(), kV4, 5s));
   EXPECT_TRUE(asked(peer.get(), kV6, 5s));
@@ -103,8 +103,9 @@ void story() {
   EXPECT_FALSE(asked(peer.get(), kV4, 200ms));
   EXPECT_GT(responder.counters()[Verdict::LeaseStale], 0u);
 
-  grants.links[link].vips = {kV6};
+  grants[link].vips = {kV6};
   responder.apply(grants);
+  responder.set_deadline(boot_now() + 60s);
   EXPECT_FALSE(asked(peer.get(), kV4, 200ms));
   EXPECT_TRUE(asked(peer.get(), kV6, 5s));
 }

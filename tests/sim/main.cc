@@ -25,7 +25,7 @@ int tell_story(std::uint64_t seed) {
   return v.violation.empty() ? 0 : 1;
 }
 
-int run_many(std::uint64_t from, std::uint64_t count, unsigned jobs) {
+int run_many(std::uint64_t from, std::uint64_t count, unsigned jobs, bool first) {
   const auto begin = std::chrono::steady_clock::now();
   std::atomic<std::uint64_t> next{from}, bad{0}, events{0}, moves{0};
   std::uint64_t first_bad = 0;
@@ -40,6 +40,7 @@ int run_many(std::uint64_t from, std::uint64_t count, unsigned jobs) {
       if (bad++ == 0 || s < first_bad) first_bad = s;
       std::printf("seed %lu: %s\n", s, v.violation.c_str());
       std::fflush(stdout);
+      if (first) next = from + count;
     }
   };
   std::vector<std::jthread> threads;
@@ -60,6 +61,7 @@ int run_many(std::uint64_t from, std::uint64_t count, unsigned jobs) {
 int main(int argc, char** argv) {
   std::uint64_t seed = 0, from = 1, count = 2000;
   unsigned jobs = 1;
+  bool first = false;
   CLI::App app{"Herald's deterministic simulation: whole nodes in a fake world"};
   auto* one = app.add_option("--seed", seed, "replay this seed and print its story");
   app.add_option("--from", from, "first seed")->capture_default_str();
@@ -67,6 +69,7 @@ int main(int argc, char** argv) {
   app.add_option("--jobs", jobs, "how many to run side by side")
       ->capture_default_str()
       ->check(CLI::Range(1, 256));
+  app.add_flag("--first", first, "stop at the first bad seed");
   CLI11_PARSE(app, argc, argv);
-  return *one ? tell_story(seed) : run_many(from, count, jobs);
+  return *one ? tell_story(seed) : run_many(from, count, jobs, first);
 }

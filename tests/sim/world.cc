@@ -12,26 +12,32 @@ using daemon::Event;
 struct World::Host {
   std::size_t index = 0;
   NodeName name;
-  double rate = 1.0;                   // of its clock
-  Duration offset = 0s;                // of its clock
-  std::unique_ptr<daemon::Node> node;  // none: not running
-  std::uint64_t life = 0;              // which process: what belongs to an older one is dropped
-  std::uint64_t timer = 0;             // which timer is armed
-  l2::Grants grants;                   // of its responder, which does not freeze
-  bool frozen = false, cut = false, carrier = true;
-  Instant frozen_since;
-  std::vector<Event> backlog;  // of a frozen node
+  double rate = 1.0;                    // of its clock
+  Duration offset = 0s;                 // of its clock
+  std::unique_ptr<daemon::Node> node;   // none: not running
+  std::unique_ptr<coord::Guard> guard;  // lives and dies with it
+  std::uint64_t life = 0;               // which process: what belongs to an older one is dropped
+  std::uint64_t timer = 0;              // which timer is armed
+  std::uint64_t guard_timer = 0;
+  std::optional<Instant> armed, guard_armed;  // until when they wait
+  l2::Grants grants;                          // of its responder, which does not freeze
+  bool frozen = false;                        // the whole process
+  bool stalled = false;                       // its node alone: a long reconcile
+  bool cut = false, carrier = true;
+  std::vector<Event> backlog;                  // of a frozen or stalled node
+  std::vector<coord::GuardMessage> datagrams;  // of a frozen guard: what its socket holds
 };
 
 namespace {
-constexpr Duration kFaults = 40s, kCalm = 40s, kQuiet = 10s;
-constexpr std::uint64_t kMaxEvents = 400'000;
+constexpr std::uint64_t kMaxEvents = 4'000'000;
+constexpr std::size_t kSocketBuffer = 64;
 }  // namespace
 
 Swarm Swarm::of(Rng& rng) {
   Swarm s;
   for (bool* fault : {&s.crash, &s.freeze, &s.cut, &s.outage, &s.lose_requests, &s.lose_replies,
-                      &s.late_writes, &s.slow, &s.stale_watch, &s.carrier, &s.stop, &s.edits}) {
+                      &s.late_writes, &s.slow, &s.stale_watch, &s.carrier, &s.stop, &s.edits,
+                      &s.lose_datagrams, &s.slow_datagrams, &s.copies, &s.partition, &s.stall}) {
     *fault = rng.one_in(2);
   }
   return s;
@@ -42,15 +48,26 @@ World::World(Options options)
       rng_(options_.seed),
       store_(options_.wrong == Wrong::StoreIgnoresBase) {
   if (options_.faults) swarm_ = Swarm::of(rng_);
-  timing_.lease = rng_.between(1s, 3s);
+  timing_.lease = rng_.between(300ms, 1500ms);
   timing_.revoke_after = timing_.lease + timing_.lease / 4;
-  const std::size_t hosts = 1 + rng_.below(5);
+  timing_.leader_lease = timing_.lease * 5 / 2;
+  timing_.relist = 3s;
+  guard_mode_ = !rng_.one_in(4);
+  guard_timing_.patience = rng_.between(80ms, 250ms);
+  guard_timing_.interval = guard_timing_.patience / 5;
+  if (guard_mode_ && rng_.one_in(8)) timing_.store_loss_limit = rng_.between(2s, 6s);
+  const double drift = rng_.one_in(3) ? 0.1 : 0.01;
+  timing_.clock_drift = guard_timing_.clock_drift = drift;
+  std::size_t hosts = 1 + rng_.below(5);
+  if (rng_.one_in(40)) hosts = 9 + rng_.below(3);  // guards on a ring
+  peers_cut_.assign(hosts, std::vector<bool>(hosts, false));
   for (std::size_t i = 0; i < hosts; ++i) {
     auto host = std::make_unique<Host>();
     host->index = i;
     host->name = NodeName("n" + std::to_string(i + 1));
-    host->rate = options_.faults ? (rng_.one_in(2) ? 1.01 : 0.99) : 1.0;  // the extremes
-    if (options_.wrong == Wrong::ClocksBeyondDrift) host->rate = i % 2 == 0 ? 0.8 : 1.2;
+    host->rate = options_.faults ? (rng_.one_in(2) ? 1 + drift : 1 - drift) : 1.0;  // the extremes
+    if (options_.wrong == Wrong::ClocksBeyondDrift)
+      host->rate = i % 2 == 0 ? 1 - 3 * drift : 1 + 3 * drift;
     host->offset = rng_.between(0s, 1000s);
     hosts_.push_back(std::move(host));
   }
@@ -81,23 +98,34 @@ Instant World::local(const Host& host, Instant t) const {
   return Instant(host.offset + Duration(static_cast<Duration::rep>(ns)));
 }
 
+// Timers fire a little late; never early by the host's own clock.
+Duration World::true_wait(const Host& host, Instant deadline) {
+  const Duration wait = std::max(deadline - local(host, now_), Duration::zero());
+  return Duration(static_cast<Duration::rep>(static_cast<double>(wait.count()) / host.rate)) +
+         rng_.between(10us, 2ms);
+}
+
 void World::after(Duration delay, std::function<void()> what) {
-  queue_.push({now_ + delay, sequence_++, std::move(what)});
+  queue_.push_back({now_ + delay, sequence_++, std::move(what)});
+  std::push_heap(queue_.begin(), queue_.end(), std::greater<>());
 }
 
 Verdict World::run() {
-  tell(fmt::format("{} hosts, D {}", hosts_.size(), to_string(timing_.lease)));
+  const Duration faults = 6 * timing_.lease + 3s, calm = 4 * timing_.lease + 4s, quiet = 2s;
+  tell(fmt::format("{} hosts, D {}, G {}", hosts_.size(), to_string(timing_.lease),
+                   guard_mode_ ? to_string(guard_timing_.patience) : "none"));
   for (auto& host : hosts_) {
-    after(rng_.between(0s, 3s), [this, h = host.get()] { start(*h); });
+    after(rng_.between(0s, 1s), [this, h = host.get()] { start(*h); });
   }
-  if (options_.faults) after(5s, [this] { fault(); });
-  after(kFaults, [this] { heal(); });
-  const Instant end = now_ + kFaults + kCalm;
+  if (options_.faults) after(2s, [this] { fault(); });
+  after(faults, [this] { heal(); });
+  const Instant end = now_ + faults + calm;
   std::uint64_t writes_at_quiet = 0;
-  after(kFaults + kCalm - kQuiet, [&, this] { writes_at_quiet = store_.table_writes(); });
-  while (!queue_.empty() && queue_.top().at <= end && verdict_.violation.empty()) {
-    const Due due = queue_.top();
-    queue_.pop();
+  after(faults + calm - quiet, [&, this] { writes_at_quiet = store_.table_writes(); });
+  while (!queue_.empty() && queue_.front().at <= end && verdict_.violation.empty()) {
+    std::pop_heap(queue_.begin(), queue_.end(), std::greater<>());
+    const Due due = std::move(queue_.back());
+    queue_.pop_back();
     now_ = due.at;
     verdict_.trace_hash =
         (verdict_.trace_hash ^ static_cast<std::uint64_t>(now_.time_since_epoch().count()) ^
@@ -135,15 +163,25 @@ void World::start(Host& host) {
   config.name = host.name;
   config.machine_id = "machine-" + host.name.str();
   config.timing = timing_;
+  config.guard_timing = guard_timing_;
+  if (guard_mode_) {
+    config.heartbeat_key = "0123456789abcdef";
+    config.heartbeat_port = 7471;
+  }
   if (options_.wrong == Wrong::TimingsDisagree && host.index % 2 == 0) {
     config.timing.lease *= 2;
     config.timing.revoke_after *= 2;
+    config.guard_timing.patience *= 2;
   }
   config.drain_timeout = 3s;
   config.seed = rng_.next();
   ++host.life;
-  host.frozen = false;
+  host.frozen = host.stalled = false;
   host.backlog.clear();
+  host.datagrams.clear();
+  host.armed.reset();
+  host.guard_armed.reset();
+  host.guard = std::make_unique<coord::Guard>(host.name, config.guard_timing);
   host.node = std::make_unique<daemon::Node>(config, local(host, now_));
   tell(host.name.str() + " starts");
   deliver(host, daemon::LinksRead{links(host)});
@@ -155,15 +193,22 @@ void World::start(Host& host) {
 void World::crash(Host& host) {
   if (!host.node) return;
   tell(host.name.str() + " crashes");
+  end(host);
+}
+
+// The process is gone, and its responder with it.
+void World::end(Host& host) {
   host.node.reset();
+  host.guard.reset();
   host.grants = {};
+  grants_changed_ = true;
   ++host.life;
-  host.frozen = false;
+  host.frozen = host.stalled = false;
 }
 
 void World::deliver(Host& host, Event event) {
   if (!host.node) return;
-  if (host.frozen) {
+  if (host.frozen || host.stalled) {
     host.backlog.push_back(std::move(event));
     return;
   }
@@ -178,61 +223,126 @@ void World::deliver(Host& host, Event event) {
 
 void World::arm(Host& host) {
   const auto deadline = host.node->next_deadline();
+  if (deadline == host.armed) return;
+  host.armed = deadline;
   const auto timer = ++host.timer;
   if (!deadline) return;
-  const Duration wait = *deadline - local(host, now_);
-  // Timers fire a little late; never early by the host's own clock.
-  const auto true_wait =
-      Duration(static_cast<Duration::rep>(
-          static_cast<double>(std::max(wait, Duration::zero()).count()) / host.rate)) +
-      rng_.between(10us, 2ms);
-  after(true_wait, [this, &host, timer, life = host.life] {
-    if (host.life == life && host.timer == timer) deliver(host, daemon::TimePassed{});
+  after(true_wait(host, *deadline), [this, &host, timer, life = host.life] {
+    if (host.life != life || host.timer != timer) return;
+    host.armed.reset();
+    deliver(host, daemon::TimePassed{});
   });
 }
 
 void World::perform(Host& host, const daemon::Effect& effect) {
-  const auto grant = [&](std::function<void(l2::Grants&)> change) {
-    l2::Grants next = host.grants;
-    change(next);
+  if (const auto* e = std::get_if<daemon::SetGrants>(&effect)) {
     const bool silences =
         std::any_of(host.grants.links.begin(), host.grants.links.end(), [&](const auto& link) {
-          const l2::LinkGrant* now = next.link(link.first);
-          return now == nullptr || !std::includes(now->vips.begin(), now->vips.end(),
-                                                  link.second.vips.begin(), link.second.vips.end());
+          const auto now = e->links.find(link.first);
+          return now == e->links.end() ||
+                 !std::includes(now->second.vips.begin(), now->second.vips.end(),
+                                link.second.vips.begin(), link.second.vips.end());
         });
+    const auto change = [this, &host, links = e->links, life = host.life] {
+      if (host.life != life) return;
+      host.grants.links = links;
+      grants_changed_ = true;
+    };
     if (options_.wrong == Wrong::GrantsAppliedLate && silences) {
-      after(100ms, [&host, change, life = host.life] {
-        if (host.life == life) change(host.grants);
-      });
+      after(100ms, change);
     } else {
-      host.grants = next;
+      change();
     }
-  };
-  const Duration overstay = options_.wrong == Wrong::DeadlineOverstayed ? timing_.lease / 2 : 0s;
-  const auto later = [overstay](Instant t) { return t == Instant::min() ? t : t + overstay; };
-  if (const auto* e = std::get_if<daemon::SetGrants>(&effect)) {
-    grant([grants = e->grants, later](l2::Grants& g) {
-      g = grants;
-      g.deadline = later(grants.deadline);
-    });
-  } else if (const auto* d = std::get_if<daemon::SetDeadline>(&effect)) {
-    grant([deadline = d->deadline, later](l2::Grants& g) { g.deadline = later(deadline); });
+  } else if (const auto* g = std::get_if<daemon::ApplyGuard>(&effect)) {
+    host.guard->apply(g->orders, local(host, now_));
+    host.guard->tick(local(host, now_));
+    pump(host);
   } else if (const auto* a = std::get_if<daemon::AskStore>(&effect)) {
     ask(host, *a);
   } else if (const auto* log = std::get_if<daemon::Log>(&effect)) {
     tell(host.name.str() + ": " + log->text);
   } else if (std::holds_alternative<daemon::Exit>(effect)) {
     tell(host.name.str() + " has stopped");
-    host.node.reset();
-    host.grants = {};
-    ++host.life;
+    end(host);
     if (calm_) {
       start(host);
     } else {
       after(rng_.between(100ms, 5s), [this, &host] { start(host); });
     }
   }
+}
+
+// ---- the guards, and the network between them
+// ---------------------------------------------------------------------
+
+void World::pump(Host& host) {
+  Instant deadline = host.guard->deadline();
+  if (options_.wrong == Wrong::DeadlineOverstayed && deadline != Instant::min()) {
+    deadline +=
+        host.node->membership().guards().empty() ? timing_.lease / 2 : guard_timing_.patience / 2;
+  }
+  host.grants.deadline = deadline;
+  for (const coord::Outgoing& o : host.guard->take_messages()) send(host, o);
+  if (auto report = host.guard->take_report()) {
+    after(rng_.between(5us, 300us), [this, &host, life = host.life, said = std::move(*report)] {
+      if (host.life == life) deliver(host, daemon::GuardReported{said});
+    });
+  }
+  arm_guard(host);
+}
+
+void World::arm_guard(Host& host) {
+  const auto deadline = host.guard->next_deadline();
+  if (deadline == host.guard_armed) return;
+  host.guard_armed = deadline;
+  const auto timer = ++host.guard_timer;
+  if (!deadline) return;
+  after(true_wait(host, *deadline), [this, &host, timer, life = host.life] {
+    if (host.life != life || host.guard_timer != timer) return;
+    host.guard_armed.reset();
+    if (host.frozen) return;
+    host.guard->tick(local(host, now_));
+    pump(host);
+  });
+}
+
+void World::send(Host& from, const coord::Outgoing& outgoing) {
+  const auto to = std::find_if(hosts_.begin(), hosts_.end(),
+                               [&](const auto& host) { return host->name == outgoing.to; });
+  Host& target = **to;
+  if (!from.carrier || !target.carrier) return;
+  if (!calm_ && peers_cut_[from.index][target.index]) return;
+  if (!calm_ && swarm_.lose_datagrams && rng_.one_in(10)) return;
+  const int copies = !calm_ && swarm_.copies && rng_.one_in(10) ? 2 : 1;
+  for (int i = 0; i < copies; ++i) {
+    Duration delay = rng_.between(20us, 300us);
+    if (!calm_ && swarm_.slow_datagrams && rng_.one_in(5))
+      delay += rng_.between(1ms, guard_timing_.patience);
+    if (i > 0) delay += rng_.between(1ms, 2s);
+    after(delay, [this, &target, message = outgoing.message] {
+      if (!target.guard) return;
+      if (target.frozen) {
+        if (target.datagrams.size() < kSocketBuffer) target.datagrams.push_back(message);
+        return;
+      }
+      target.guard->receive(message, local(target, now_));
+      target.guard->tick(local(target, now_));
+      pump(target);
+    });
+  }
+}
+
+// Goes on: what waited in the socket is read first, then the clock is looked at.
+void World::thaw(Host& host) {
+  host.frozen = host.stalled = false;
+  tell(host.name.str() + " goes on");
+  for (const auto& m : std::exchange(host.datagrams, {})) {
+    host.guard->receive(m, local(host, now_));
+  }
+  host.guard->tick(local(host, now_));
+  pump(host);
+  for (auto& e : std::exchange(host.backlog, {})) deliver(host, std::move(e));
+  deliver(host, daemon::TimePassed{});
 }
 
 // ---- the store, and the way to it
@@ -255,7 +365,7 @@ void World::ask(Host& host, const daemon::AskStore& ask) {
   if (!calm_ && swarm_.lose_requests && rng_.one_in(20)) return;
   Duration delay = rng_.between(500us, 4ms);
   if (!calm_ && swarm_.slow && rng_.one_in(8)) delay += rng_.between(10ms, 90ms);
-  if (!calm_ && swarm_.late_writes && rng_.one_in(30)) delay += rng_.between(100ms, 4s);
+  if (!calm_ && swarm_.late_writes && rng_.one_in(12)) delay += rng_.between(100ms, 4s);
   after(delay, [this, &host, life = host.life, ask] { arrive(host, life, ask); });
 }
 
@@ -302,13 +412,16 @@ void World::reply(Host& host, std::uint64_t life, std::uint64_t id, coord::Store
 void World::fault() {
   if (calm_) return;
   Host& host = *hosts_[rng_.below(hosts_.size())];
-  const Duration length =
-      rng_.one_in(2) ? rng_.between(10ms, 1s) : rng_.between(500ms, timing_.lease * 4);
-  switch (rng_.below(7)) {
+  // Most bugs live near the length of a lease.
+  const Duration patience = guard_timing_.patience;
+  const Duration length = rng_.one_in(3)   ? rng_.between(patience / 2, 3 * patience)
+                          : rng_.one_in(2) ? rng_.between(10ms, 1s)
+                                           : rng_.between(timing_.lease / 2, timing_.lease * 4);
+  switch (rng_.below(9)) {
     case 0:
       if (!swarm_.crash) break;
       crash(host);
-      after(length, [this, &host] { start(host); });
+      after(rng_.one_in(3) ? rng_.between(2ms, 60ms) : length, [this, &host] { start(host); });
       break;
     case 1:
       if (!swarm_.freeze || host.frozen || !host.node) break;
@@ -316,13 +429,8 @@ void World::fault() {
       host.frozen = true;
       after(length, [this, &host, life = host.life, length] {
         if (host.life != life || !host.frozen) return;
-        host.frozen = false;
-        if (options_.wrong == Wrong::ClockStopsInSuspend) {
-          host.offset -= length;
-        }
-        tell(host.name.str() + " goes on");
-        for (auto& e : std::exchange(host.backlog, {})) deliver(host, std::move(e));
-        deliver(host, daemon::TimePassed{});
+        if (options_.wrong == Wrong::ClockStopsInSuspend) host.offset -= length;
+        thaw(host);
       });
       break;
     case 2:
@@ -348,10 +456,45 @@ void World::fault() {
       tell(host.name.str() + " is to stop");
       deliver(host, daemon::StopRequested{});
       break;
+    case 6:
+      if (swarm_.partition) cut_peers();
+      break;
+    case 7:
+      if (!swarm_.stall || host.frozen || host.stalled || !host.node) break;
+      tell(fmt::format("the node of {} stalls for {}", host.name.str(), to_string(length)));
+      host.stalled = true;
+      after(length, [this, &host, life = host.life] {
+        if (host.life == life && host.stalled && !host.frozen) thaw(host);
+      });
+      break;
     default:
       if (swarm_.edits) edit();
   }
-  after(rng_.between(50ms, 3s), [this] { fault(); });
+  after(rng_.between(10ms, 900ms), [this] { fault(); });
+}
+
+// Heartbeats are lost: from or to one host, both, or one way between two.
+void World::cut_peers() {
+  const std::size_t a = rng_.below(hosts_.size()), b = rng_.below(hosts_.size());
+  const auto kind = rng_.below(4);
+  const Duration patience = guard_timing_.patience;
+  const Duration length =
+      rng_.one_in(2) ? rng_.between(patience / 2, 3 * patience) : rng_.between(500ms, 5s);
+  tell(fmt::format("heartbeats {} are lost for {}",
+                   kind == 0   ? "from " + hosts_[a]->name.str()
+                   : kind == 1 ? "to " + hosts_[a]->name.str()
+                   : kind == 2 ? "from and to " + hosts_[a]->name.str()
+                               : hosts_[a]->name.str() + " -> " + hosts_[b]->name.str(),
+                   to_string(length)));
+  const auto set = [this, a, b, kind](bool cut) {
+    for (std::size_t i = 0; i < hosts_.size(); ++i) {
+      if (kind == 0 || kind == 2) peers_cut_[a][i] = cut;
+      if (kind == 1 || kind == 2) peers_cut_[i][a] = cut;
+    }
+    if (kind == 3) peers_cut_[a][b] = cut;
+  };
+  set(true);
+  after(length, [set] { set(false); });
 }
 
 void World::edit() {
@@ -398,12 +541,9 @@ void World::heal() {
   outage_ = false;
   for (auto& host : hosts_) {
     host->cut = false;
-    if (host->frozen) {
-      host->frozen = false;
-      for (auto& e : std::exchange(host->backlog, {})) deliver(*host, std::move(e));
-    }
-    if (!host->node) start(*host);
     host->carrier = true;
+    if (host->frozen || host->stalled) thaw(*host);
+    if (!host->node) start(*host);
     deliver(*host, daemon::LinksRead{links(*host)});
     deliver(*host, daemon::DesiredRead{desired_});
     deliver(*host, daemon::TimePassed{});
@@ -413,28 +553,36 @@ void World::heal() {
 // ---- what must hold
 // --------------------------------------------------------------------------------
 
-void World::check() {
-  std::map<IpAddress, std::size_t> may;
+// Which VIPs several hosts have a grant for: for these alone deadlines matter, and they are few.
+void World::note_grants() {
+  std::map<IpAddress, std::vector<std::size_t>> holders;
   for (const auto& host : hosts_) {
-    Instant clock = local(*host, now_);
-    // The wrong clock: a frozen host's stands still.
-    if (options_.wrong == Wrong::ClockStopsInSuspend && host->frozen) continue;
-    if (clock >= host->grants.deadline) continue;
     for (const auto& [link, grant] : host->grants.links) {
-      for (const IpAddress& vip : grant.vips) {
-        const auto [other, first] = may.emplace(vip, host->index);
-        if (!first && other->second != host->index) {
-          fail(fmt::format("{} and {} may both answer for {}", hosts_[other->second]->name.str(),
-                           host->name.str(), to_string(vip)));
-        }
-      }
+      for (const IpAddress& vip : grant.vips) holders[vip].push_back(host->index);
     }
   }
-  for (const auto& [vip, index] : may) {
-    const auto [was, first] = answering_.emplace(vip, index);
-    if (first || was->second == index) continue;
-    was->second = index;
-    ++verdict_.moves;
+  contested_.clear();
+  for (auto& [vip, hosts] : holders) {
+    const auto [was, first] = answering_.emplace(vip, hosts.front());
+    if (std::find(hosts.begin(), hosts.end(), was->second) == hosts.end()) {
+      was->second = hosts.front();
+      ++verdict_.moves;
+    }
+    if (hosts.size() > 1) contested_.emplace_back(vip, std::move(hosts));
+  }
+}
+
+void World::check() {
+  if (std::exchange(grants_changed_, false)) note_grants();
+  for (const auto& [vip, hosts] : contested_) {
+    std::size_t speakers = 0;
+    for (const std::size_t index : hosts) {
+      const Host& host = *hosts_[index];
+      // The wrong clock: a frozen host's stands still.
+      if (options_.wrong == Wrong::ClockStopsInSuspend && host.frozen) continue;
+      if (local(host, now_) < host.grants.deadline) ++speakers;
+    }
+    if (speakers > 1) fail(fmt::format("{} hosts may answer for {}", speakers, to_string(vip)));
   }
 }
 

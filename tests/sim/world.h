@@ -1,16 +1,16 @@
 // tests/sim/world.h: several whole nodes in a fake world, from one seed.
 //
-// A queue of events by (time, sequence). Hosts are real daemon::Node cores, each with a clock of
-// its own rate, and a responder that goes on answering by its last grants while the node is frozen.
-// Between them a store that loses, delays and reorders. After every event: at most one host may
-// answer for a VIP. At the end, after the calm: everything is served, by one host, and quiet.
+// A queue of events by (time, sequence). Hosts are real daemon::Node and coord::Guard cores, each
+// with a clock of its own rate, and a responder that goes on answering by its last grants while
+// both are frozen. Between them a store that loses, delays and reorders, and a network that does
+// the same to heartbeats. After every event: at most one host may answer for a VIP. At the end,
+// after the calm: everything is served, by one host, and quiet.
 #pragma once
 
 #include <cstdint>
 #include <functional>
 #include <memory>
 #include <optional>
-#include <queue>
 #include <string>
 #include <vector>
 
@@ -34,7 +34,8 @@ enum class Wrong {
 struct Swarm {  // which kinds of fault a seed has
   bool crash = false, freeze = false, cut = false, outage = false, lose_requests = false,
        lose_replies = false, late_writes = false, slow = false, stale_watch = false,
-       carrier = false, stop = false, edits = false;
+       carrier = false, stop = false, edits = false, lose_datagrams = false, slow_datagrams = false,
+       copies = false, partition = false, stall = false;
   static Swarm of(Rng& rng);
 };
 
@@ -74,16 +75,24 @@ class World {
   void arrive(Host& host, std::uint64_t life, const daemon::AskStore& ask);
   void reply(Host& host, std::uint64_t life, std::uint64_t id, coord::StoreReply answer);
   void arm(Host& host);
+  void pump(Host& host);
+  void arm_guard(Host& host);
+  void send(Host& from, const coord::Outgoing& outgoing);
+  void thaw(Host& host);
+  void cut_peers();
   void start(Host& host);
   void crash(Host& host);
+  void end(Host& host);
   void fault();
   void edit();
   void heal();
+  void note_grants();
   void check();
   void check_settled();
   std::shared_ptr<const Desired> make_desired();
   std::vector<Link> links(const Host& host) const;
   Instant local(const Host& host, Instant t) const;
+  Duration true_wait(const Host& host, Instant deadline);
   void tell(const std::string& line);
   void fail(const std::string& what);
 
@@ -91,15 +100,20 @@ class World {
   Rng rng_;
   Swarm swarm_;
   coord::LeaseTiming timing_;
+  coord::GuardTiming guard_timing_;
+  bool guard_mode_ = true;
+  std::vector<std::vector<bool>> peers_cut_;  // [from][to]: datagrams are lost
   StoreSim store_;
   std::vector<std::unique_ptr<Host>> hosts_;
-  std::priority_queue<Due, std::vector<Due>, std::greater<>> queue_;
+  std::vector<Due> queue_;  // a heap: the next one first
   Instant now_{};
   std::uint64_t sequence_ = 0;
   bool calm_ = false, outage_ = false;
   std::vector<ObjectName> services_;
   std::shared_ptr<const Desired> desired_;
   int next_service_ = 0;
+  bool grants_changed_ = false;
+  std::vector<std::pair<IpAddress, std::vector<std::size_t>>> contested_;  // granted by several
   std::map<IpAddress, std::size_t> answering_;  // the host that last might answer
   Verdict verdict_;
 };

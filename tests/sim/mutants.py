@@ -1,0 +1,168 @@
+#!/usr/bin/env python3
+"""Wrong variants of the rules: each must be caught by the simulation.
+
+Each mutant is a change of a line or two of the product's source, as somebody might make it in good
+faith. The changed file is compiled beside the others, and the simulation runs with it until a
+seed finds it. A mutant whose text is not there any more, or that no seed finds, is a failure: then
+either the rule is not tested, or it is not needed.
+
+    tests/sim/mutants.py --build build/release [--seeds 4000] [--jobs 2] [NAME...]
+"""
+import argparse
+import concurrent.futures
+import json
+import os
+import re
+import shlex
+import subprocess
+import sys
+import time
+
+ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+MEMBERSHIP, GUARD, PEERS, TABLE = (f"coord/{n}.cc" for n in ("membership", "guard", "peers", "table"))
+
+# name, rule, file, [(text that is there once, what replaces it)...]
+MUTANTS = [
+    ("deadline-from-reply", "A3", MEMBERSHIP, [("known_sent_ = it->sent;", "known_sent_ = now;")]),
+    ("deadline-from-ack-arrival", "A4", GUARD, [
+        ("void Guard::on(const GuardMessage& m, const Ack& ack, Instant) {",
+         "void Guard::on(const GuardMessage& m, const Ack& ack, Instant now) {"),
+        ("const Acked now_known{m.inc, ack.rev, sent->at};",
+         "const Acked now_known{m.inc, ack.rev, now};")]),
+    ("a-read-renews", "A6", MEMBERSHIP, [
+        ("if (current && adopt(*current, now)) return;",
+         "if (current && known_ && current->rev == known_->rev) known_sent_ = sent;\n"
+         "  if (current && adopt(*current, now)) return;")]),
+    ("resumes-by-itself", "A6", GUARD, [
+        ("for (auto& [node, ward] : wards_) {\n      if (!ward.fenced) ward.since = now;\n    }",
+         "auto again = *orders_;\n    again.base = now;\n"
+         "    orders_ = std::make_shared<const GuardOrders>(again);")]),
+    ("cas-on-newer-rev-than-evidence", "V3", PEERS, [
+        ("if (current->rev > peer.document.rev) on_seen(*current, now);",
+         "const bool was_over = may_revoke(peer, now);\n"
+         "  if (current->rev > peer.document.rev) {\n    on_seen(*current, now);\n"
+         "    if (was_over) return revoke(peer);\n  }")]),
+    ("seq-not-checked", "A4", GUARD, [
+        ("[&](const Sent& s) { return s.seq == ack.seq; }",
+         "[&](const Sent& s) { return s.seq == log_.back().seq; }"),
+        ("sent->rev != ack.rev", "sent->rev < ack.rev")]),
+    ("an-older-rev-is-acknowledged", "H1", GUARD, [
+        ("if (heartbeat.rev < ward.rev) return;", "")]),
+    ("guards-life-not-checked", "A4", GUARD, [("it->second.inc == guard.inc &&", "")]),
+    ("fence-of-another-rev-counts", "V1", PEERS, [
+        ("fence->second.second == document.rev", "fence->second.second <= document.rev")]),
+    ("table-inc-not-checked", "A1", TABLE, [
+        ("if (entry.owner == self && entry.inc == inc && !given_up(vip, entry.epoch)) {",
+         "if (entry.owner == self && !given_up(vip, entry.epoch)) {")]),
+    ("inc-reused", "J2", MEMBERSHIP, [
+        ("known_ ? known_->inc : highest_inc_.next();",
+         "known_ ? known_->inc : std::max(highest_inc_, Incarnation(1));")]),
+    ("one-clock-only", "V1", GUARD, [("(1 + clock_drift) / (1 - clock_drift)) +", "(1 + clock_drift)) +")]),
+    ("lost-reply-ignored", "A5", MEMBERSHIP, [
+        ("it->in_flight = false;\n      next_read_ = now + retry_delay();",
+         "attempts_.erase(it);\n      next_read_ = now + retry_delay();")]),
+    ("lost-reply-dropped-on-read", "A5", MEMBERSHIP, [
+        ("} else if (const auto change = guard_change();",
+         "} else if (attempts_.clear(); false) {\n  } else if (const auto change = guard_change();")]),
+    ("fenced-ward-acknowledged", "H1", GUARD, [("if (ward.fenced) return;", "")]),
+    ("stops-after-the-reply", "T4", TABLE, [("floor = std::max(floor, epoch);", "(void)floor, (void)epoch;")]),
+    ("one-fence-is-enough", "V1", PEERS, [(">= guards - quorum(guards) + 1;", ">= 1;")]),
+    ("an-ack-less-is-enough", "A3", GUARD, [
+        ("return times[quorum(times.size()) - 1];",
+         "return times[quorum(times.size()) > 1 ? quorum(times.size()) - 2 : 0];")]),
+    ("timer-not-started-at-first-sight", "H1", GUARD, [
+        ("ward.since = now;\n      ward.fenced = false;",
+         "if (ward.rev > Revision(1)) ward.since = Instant();\n      ward.fenced = false;")]),
+    ("an-unknown-write-counts-as-lost", "A3", MEMBERSHIP, [
+        ("for (const Attempt& a : attempts_) {\n    out =",
+         "for (const Attempt& a : std::vector<Attempt>()) {\n    out =")]),
+    ("revokes-without-waiting", "V2", PEERS, [
+        ("peer.since + timing_.revoke_after_drift();", "peer.since + timing_.revoke_after_drift() / 2;")]),
+    ("takes-what-a-living-member-owns", "T1", PEERS, [
+        ("(document->inc == inc && document->revoked);", "document->inc == inc;")]),
+]
+
+
+class Builder:
+    """Compiles one changed file as the build would, and links the simulation with it."""
+
+    def __init__(self, build):
+        self.build = os.path.abspath(build)
+        with open(os.path.join(self.build, "compile_commands.json")) as f:
+            self.compile = {os.path.relpath(c["file"], ROOT): c for c in json.load(f)}
+        commands = subprocess.run(["ninja", "-C", self.build, "-t", "commands", "herald_sim"],
+                                  capture_output=True, text=True, check=True).stdout
+        self.link = commands.strip().splitlines()[-1]
+
+    def make(self, name, file, changes):
+        with open(os.path.join(ROOT, file)) as f:
+            text = f.read()
+        for old, new in changes:
+            pattern = re.compile(r"\s+".join(re.escape(w) for w in old.split()))
+            if len(pattern.findall(text)) != 1:
+                raise LookupError(f"the text to change is there {len(pattern.findall(text))} times "
+                                  f"in {file}, not once: {old!r}")
+            text = pattern.sub(lambda _, new=new: new, text)
+        place = os.path.join(self.build, "mutants", name)
+        os.makedirs(place, exist_ok=True)
+        source, obj, program = (os.path.join(place, n) for n in ("mutant.cc", "mutant.o", "sim"))
+        with open(source, "w") as f:
+            f.write(text)
+        entry = self.compile[file]
+        words = shlex.split(entry["command"])
+        words[words.index("-o") + 1] = obj
+        words[words.index("-c") + 1] = source
+        words = [w for w in words if w != "-Werror"]
+        self.run(words, entry["directory"])
+        # The mutant's symbols are found before the archive that holds the right ones.
+        link = re.sub(r"-o \S+", f"-o {program} {obj}", self.link, count=1)
+        self.run(["sh", "-c", link], self.build)
+        return program
+
+    @staticmethod
+    def run(words, where):
+        done = subprocess.run(words, cwd=where, capture_output=True, text=True)
+        if done.returncode != 0:
+            raise RuntimeError(done.stdout + done.stderr)
+
+
+def hunt(builder, seeds, mutant):
+    name, rule, file, changes = mutant
+    try:
+        program = builder.make(name, file, changes)
+    except (LookupError, RuntimeError) as e:
+        return f"{name} ({rule}): {e}", False
+    began = time.monotonic()
+    done = subprocess.run([program, "--count", str(seeds), "--first"], capture_output=True, text=True)
+    took = time.monotonic() - began
+    found = re.search(r"^seed (\d+): (.*)$", done.stdout, re.M)
+    if found:
+        return f"{name} ({rule}): seed {found[1]}, {took:.1f} s: {found[2]}", True
+    if done.returncode != 0:  # it stopped by its own checks
+        return f"{name} ({rule}): {took:.1f} s: {done.stderr.strip()[-100:]}", True
+    return f"{name} ({rule}): NOT CAUGHT by {seeds} seeds", False
+
+
+def main():
+    words = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    words.add_argument("--build", default=os.path.join(ROOT, "build/release"))
+    words.add_argument("--seeds", type=int, default=4000)
+    words.add_argument("--jobs", type=int, default=os.cpu_count())
+    words.add_argument("names", nargs="*", help="only these mutants")
+    args = words.parse_args()
+    chosen = [m for m in MUTANTS if not args.names or m[0] in args.names]
+    unknown = set(args.names) - {m[0] for m in chosen}
+    if unknown:
+        sys.exit(f"no such mutant: {', '.join(sorted(unknown))}")
+    builder = Builder(args.build)
+    failed = 0
+    with concurrent.futures.ThreadPoolExecutor(args.jobs) as pool:
+        for line, caught in pool.map(lambda m: hunt(builder, args.seeds, m), chosen):
+            print(("  " if caught else "! ") + line, flush=True)
+            failed += not caught
+    print(f"{len(chosen) - failed} of {len(chosen)} mutants caught")
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
