@@ -51,12 +51,35 @@ Fault set_labels(Settings& s, const Texts& values) {
   return std::nullopt;
 }
 
+constexpr std::string_view kEmbedded = "embedded:";
+constexpr std::string_view kEtcd = "etcd:";
+constexpr std::uint16_t kEtcdPort = 2379;
+
 Fault set_store(Settings& s, const Texts& v) {
-  const bool embedded = v[0].rfind("embedded:", 0) == 0 && v[0].size() > 9;
-  if (!embedded) {
-    return "is no store of this version: write embedded:/path/of/file.db";
+  const bool embedded = v[0].rfind(kEmbedded, 0) == 0 && v[0].size() > kEmbedded.size();
+  const bool etcd = v[0].rfind(kEtcd, 0) == 0 && v[0].size() > kEtcd.size();
+  if (!embedded && !etcd) {
+    return "is no store of this version: write embedded:/path/of/file.db or "
+           "etcd:https://host:2379,https://...";
+  }
+  if (etcd) {
+    const Texts urls = split_list(v[0].substr(kEtcd.size()));
+    if (urls.empty()) return "names no URL: write etcd:https://host:2379";
+    for (const std::string& text : urls) {
+      if (const auto url = parse_http_url(text, kEtcdPort); !url) {
+        return "is no list of etcd's URLs: '" + text + "' " + url.error();
+      }
+    }
   }
   s.store = v[0];
+  return std::nullopt;
+}
+
+Fault set_store_prefix(Settings& s, const Texts& v) {
+  if (v[0].size() < 2 || v[0].front() != '/' || v[0].size() > 200) {
+    return "is no prefix of keys: write it like /herald/my-cluster/";
+  }
+  s.store_prefix = v[0].back() == '/' ? v[0] : v[0] + "/";
   return std::nullopt;
 }
 
@@ -103,6 +126,11 @@ Fault set_local_port(Settings& s, const Texts& v) {
 
 Fault set_cluster(Settings& s, const Texts& v) {
   if (v[0].empty() || v[0].size() > 253) return "is no name of 1 to 253 characters";
+  // It is a part of etcd's keys: /herald/CLUSTER/...
+  if (std::any_of(v[0].begin(), v[0].end(),
+                  [](char c) { return c <= ' ' || c == 0x7f || c == '/'; })) {
+    return "holds a slash, a blank or what is not ASCII: write a plain name";
+  }
   s.cluster = v[0];
   return std::nullopt;
 }
@@ -192,6 +220,20 @@ const std::vector<Row>& rows() {
       {{"coord-store-loss-limit", "DURATION", "none",
         "how long nodes may go on by heartbeats alone without the store"},
        set_store_loss_limit},
+      {{"store-prefix", "PREFIX", "", "etcd: before all keys (default: /herald/CLUSTER/)"},
+       set_store_prefix},
+      {{"store-ca-file", "FILE", "", "etcd: who signs its certificates (default: the system's)"},
+       text_into(&Settings::store_ca_file)},
+      {{"store-cert-file", "FILE", "", "etcd: certificate of this client"},
+       text_into(&Settings::store_cert_file)},
+      {{"store-key-file", "FILE", "", "etcd: key of that certificate"},
+       text_into(&Settings::store_key_file)},
+      {{"store-server-name", "NAME", "", "etcd: name in its certificates (default: the URL's)"},
+       text_into(&Settings::store_server_name)},
+      {{"store-user", "NAME", "", "etcd: user, where etcd has authentication enabled"},
+       text_into(&Settings::store_user)},
+      {{"store-password-file", "FILE", "", "etcd: file with that user's password"},
+       text_into(&Settings::store_password_file)},
       {{"manifests", "DIR", "", "directory of Kubernetes-style YAML, watched", true},
        [](Settings& s, const Texts& v) -> Fault {
          s.manifests = v;
@@ -250,6 +292,13 @@ class Reader {
     }
     for (const auto& [name, values] : input_.flags) set(name, values, "--" + name);
     settle_durations();
+    belong_together("store-cert-file", settings_.store_cert_file, "store-key-file",
+                    settings_.store_key_file);
+    belong_together("store-user", settings_.store_user, "store-password-file",
+                    settings_.store_password_file);
+    if (!given_.contains("store-prefix")) {
+      settings_.store_prefix = "/herald/" + settings_.cluster + "/";
+    }
     if (settings_.node_name.empty()) {
       faults_.push_back("node-name: is missing, and the host has no name: give --node-name");
     }
@@ -286,6 +335,13 @@ class Reader {
                         "' is shorter than store-lease-duration " +
                         to_string(settings_.store_lease_duration) + ": write 60s, or none");
     }
+  }
+
+  void belong_together(const char* one, const std::string& a, const char* other,
+                       const std::string& b) {
+    if (a.empty() == b.empty()) return;
+    faults_.push_back(std::string(a.empty() ? other : one) + ": is given without " +
+                      (a.empty() ? one : other) + ": give both, or neither");
   }
 
   void set(const std::string& name, const Texts& values, const std::string& place) {
@@ -354,6 +410,15 @@ class Reader {
 };
 
 }  // namespace
+
+std::vector<HttpUrl> etcd_urls(const std::string& store) {
+  std::vector<HttpUrl> out;
+  if (store.rfind(kEtcd, 0) != 0) return out;
+  for (const std::string& text : split_list(store.substr(kEtcd.size()))) {
+    if (auto url = parse_http_url(text, kEtcdPort)) out.push_back(std::move(*url));
+  }
+  return out;
+}
 
 const std::vector<SettingInfo>& settings_table() {
   static const std::vector<SettingInfo> kTable = [] {

@@ -16,6 +16,7 @@
 #include "base/result.h"
 #include "base/time.h"
 #include "model/labels.h"
+#include "net/http_url.h"
 #include "net/ip.h"
 
 namespace herald::config {
@@ -45,7 +46,10 @@ struct Settings {
   Duration heartbeat_patience = 150ms;             // G; by default the profile's
   std::string heartbeat_key_file;                  // empty: no heartbeats
   std::optional<Duration> coord_store_loss_limit;  // none: no limit
-  std::vector<std::string> manifests;              // directories
+  std::string store_prefix = "/herald/default/";   // of all keys in etcd; ends with a slash
+  std::string store_ca_file, store_cert_file, store_key_file, store_server_name;
+  std::string store_user, store_password_file;
+  std::vector<std::string> manifests;  // directories
   std::string admin = "/run/herald/admin.sock";
   std::string log_level = "info";
   LogFormat log_format = LogFormat::Text;
@@ -67,6 +71,9 @@ struct SettingInfo {
   bool repeatable = false;  // the flag may be given many times; a list in the file, commas in the
                             // environment
 };
+
+// The URLs of an etcd: store, empty for another one. Those of Settings::store are sound.
+std::vector<HttpUrl> etcd_urls(const std::string& store);
 
 // All settings in the order of --help. `config` is among them for its flag and environment name;
 // its value is where the file's text comes from.

@@ -42,12 +42,18 @@ void Endpoints::refused(std::size_t endpoint, Instant now) {
   const Duration pause = std::min(kLongestPause, kFirstPause * (1 << std::min(state.refusals, 5)));
   state.refusals += 1;
   state.closed_until = now + rng_.between(pause / 2, pause);
+  leave(endpoint);
 }
 
 void Endpoints::silent(std::size_t endpoint, Instant now) {
   states_[endpoint].doubted_until = now + kDoubt;
-  // The doubt passes, but there is no going back without need.
-  if (endpoint == current_ && states_.size() > 1) current_ = (current_ + 1) % states_.size();
+  leave(endpoint);
+}
+
+// The doubt or the pause passes, but there is no going back without need. Besides, who asks as
+// seldom as the pauses are long would else ask the dead one each time.
+void Endpoints::leave(std::size_t endpoint) {
+  if (endpoint == current_) current_ = (current_ + 1) % states_.size();
 }
 
 }  // namespace herald::coord

@@ -29,6 +29,8 @@ class Endpoints {
   std::size_t size() const { return states_.size(); }
 
  private:
+  void leave(std::size_t endpoint);
+
   struct State {
     int refusals = 0;  // without a success between them
     Instant closed_until{};

@@ -30,11 +30,11 @@ struct StoreCallbacks {
 class Store {
  public:
   virtual ~Store() = default;  // closes
-  // Queues the request and returns at once; from any thread. Requests are served in their order;
-  // one that comes after close() is dropped.
+  // Queues the request and returns at once; from any thread. Requests on one document are served in
+  // their order, others perhaps side by side; one that comes after close() is dropped.
   virtual void request(std::uint64_t id, StoreRequest request) = 0;
-  // Answers what is still queued (CAS: NotSent; others: StoreFailed), then ends the thread. Not
-  // from a callback. May be called again.
+  // Answers what is still queued (CAS: NotSent, or Unknown if it is under way; others:
+  // StoreFailed), then ends the thread. Not from a callback. May be called again.
   virtual void close() = 0;
 };
 

@@ -29,7 +29,6 @@
 #include "bgp/peer_io.h"
 #include "config/manifests_io.h"
 #include "config/settings.h"
-#include "coord/embedded_store_io.h"
 #include "coord/heartbeat_io.h"
 #include "coord/heartbeat_key_io.h"
 #include "daemon/admin_io.h"
@@ -37,6 +36,7 @@
 #include "daemon/node.h"
 #include "daemon/report.h"
 #include "daemon/shell.h"
+#include "daemon/store_factory_io.h"
 #include "l2/packet_io.h"
 #include "net/netlink_io.h"
 
@@ -45,7 +45,6 @@ namespace {
 
 constexpr int kExitOk = 0, kExitFailed = 1, kExitUsage = 2;
 constexpr const char* kDefaultConfig = "/etc/herald/herald.yaml";
-constexpr std::string_view kEmbedded = "embedded:";
 
 int fail(const std::string& sentence) {
   std::fprintf(stderr, "heraldd: %s\n", sentence.c_str());
@@ -218,17 +217,8 @@ int run(const config::Settings& settings, config::ManifestWatcher& manifests) {
   boost::asio::io_context loop;
   Shell shell(loop);
 
-  const std::filesystem::path store_path(settings.store.substr(kEmbedded.size()));
-  std::error_code bad;
-  if (store_path.has_parent_path()) {
-    std::filesystem::create_directories(store_path.parent_path(), bad);
-  }
-  if (bad) {
-    return fail("store: cannot create directory " + store_path.parent_path().string() + ": " +
-                bad.message() + "; name another with --store");
-  }
-  auto store = coord::open_embedded_store(
-      store_path.string(), {.timeout = settings.store_timeout},
+  auto store = open_store(
+      settings, random_seed(),
       {.reply =
            [&shell](std::uint64_t id, coord::StoreReply reply) {
              shell.post(StoreAnswered{id, std::move(reply)});
@@ -239,7 +229,7 @@ int run(const config::Settings& settings, config::ManifestWatcher& manifests) {
            },
        .trouble =
            [&shell](std::string sentence) { shell.post_store_trouble(std::move(sentence)); }});
-  if (!store) return fail("store: " + store.error());
+  if (!store) return fail(store.error());
 
   LinkMonitor links;
   if (const auto opened = links.open(); !opened) return fail("links: " + opened.error());

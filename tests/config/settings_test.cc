@@ -103,6 +103,8 @@ TEST(Settings, CoordinationFaultsHaveARemedy) {
       {{{"heartbeat-key-file", ""}},
        "--heartbeat-key-file: heartbeat-key-file: '' is empty: give a value"},
       {{{"cluster", ""}}, "--cluster: cluster: '' is no name of 1 to 253 characters"},
+      {{{"cluster", "a/b"}},
+       "--cluster: cluster: 'a/b' holds a slash, a blank or what is not ASCII: write a plain name"},
       {{{"coord-store-loss-limit", "soon"}},
        "--coord-store-loss-limit: coord-store-loss-limit: 'soon' is no duration from 1s to 24h: "
        "write it like 60s, or none"},
@@ -122,6 +124,40 @@ TEST(Settings, CoordinationFaultsHaveARemedy) {
   EXPECT_EQ(good->heartbeat_key_file, "/etc/herald/key");
   EXPECT_EQ(good->coord_store_loss_limit, Duration(60s));
   EXPECT_EQ(with_flags({{"coord-store-loss-limit", "none"}})->coord_store_loss_limit, std::nullopt);
+}
+
+TEST(Settings, AnEtcdIsNamedByItsUrls) {
+  SettingsInput in;
+  in.host_name = "host";
+  in.flags["store"] = {"etcd:https://a:1, http://[::1]"};
+  in.flags["store-prefix"] = {"/herald/lab"};
+  const auto settings = read_settings(in);
+  ASSERT_TRUE(settings);
+  EXPECT_EQ(etcd_urls(settings->store),
+            (std::vector<HttpUrl>{{true, "a", 1}, {false, "::1", 2379}}));
+  EXPECT_EQ(settings->store_prefix, "/herald/lab/");
+  EXPECT_TRUE(etcd_urls("embedded:/x").empty());
+  EXPECT_EQ(with_flags({})->store_prefix, "/herald/default/");
+  EXPECT_EQ(with_flags({{"cluster", "lab"}})->store_prefix, "/herald/lab/");
+
+  const struct {
+    const char *name, *value, *says;
+  } wrong[] = {
+      {"store", "etcd:", "is no store"},
+      {"store", "etcd:,", "names no URL"},
+      {"store", "etcd:http://a,b:1", "'b:1' does not begin with http"},
+      {"store-prefix", "herald", "is no prefix of keys"},
+      {"store-user", "u", "store-user: is given without store-password-file"},
+      {"store-key-file", "f", "store-key-file: is given without store-cert-file"},
+  };
+  for (const auto& w : wrong) {
+    SettingsInput bad;
+    bad.host_name = "host";
+    bad.flags[w.name] = {w.value};
+    const auto got = read_settings(bad);
+    ASSERT_FALSE(got) << w.value;
+    EXPECT_NE(got.error().at(0).find(w.says), std::string::npos) << got.error()[0];
+  }
 }
 
 }  // namespace

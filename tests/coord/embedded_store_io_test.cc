@@ -1,5 +1,6 @@
-// The embedded store on real files in a directory of its own: CAS by several instances, threads and
-// processes, the watch, and every kind of file that must be refused and left alone.
+// The embedded store on real files in a directory of its own: several instances, threads and
+// processes, the watch, and every kind of file that must be refused and left alone. What every
+// backend promises is in store_contract_io_test.cc.
 #include "coord/embedded_store_io.h"
 
 #include <fcntl.h>
@@ -9,14 +10,12 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include <chrono>
-#include <condition_variable>
 #include <filesystem>
 #include <fstream>
 #include <iterator>
-#include <map>
-#include <mutex>
 #include <thread>
+
+#include "tests/coord/store_client.h"
 
 namespace herald::coord {
 namespace {
@@ -24,93 +23,18 @@ namespace {
 using testing::HasSubstr;
 namespace fs = std::filesystem;
 
-constexpr auto kPatience = 20s;  // for a condition that comes within milliseconds
 constexpr EmbeddedStoreOptions kOptions{5s, 250ms};
 
-// A store whose answers can be waited for.
-class Client {
+// A client of the file at `path`.
+class Client : public StoreClient {
  public:
-  explicit Client(const std::string& path, EmbeddedStoreOptions options = kOptions) {
-    StoreCallbacks callbacks;
-    callbacks.reply = [this](std::uint64_t id, StoreReply reply) {
-      note([&] {
-        EXPECT_TRUE(replies_.emplace(id, std::move(reply)).second) << "two replies to " << id;
-      });
-    };
-    callbacks.changed = [this](std::vector<Document> documents) {
-      note([&] {
-        for (Document& d : documents) changed_[key_of(d).str()] = revision_of(d).value;
-      });
-    };
-    callbacks.trouble = [this](std::string sentence) {
-      note([&] { troubles_.push_back(std::move(sentence)); });
-    };
-    auto opened = open_embedded_store(path, options, std::move(callbacks));
-    EXPECT_TRUE(opened) << opened.error();
-    if (opened) store_ = std::move(*opened);
-  }
-  ~Client() { store_.reset(); }
-
-  std::uint64_t send(StoreRequest request) {
-    const std::uint64_t id = ++last_id_;
-    store_->request(id, std::move(request));
-    return id;
-  }
-  template <typename Reply>
-  Reply await(std::uint64_t id) {
-    std::unique_lock lock(mutex_);
-    if (!news_.wait_for(lock, kPatience, [&] { return replies_.contains(id); })) {
-      ADD_FAILURE() << "no reply to " << id;
-      return {};
-    }
-    const auto* reply = std::get_if<Reply>(&replies_.at(id));
-    const auto* failed = std::get_if<StoreFailed>(&replies_.at(id));
-    EXPECT_NE(reply, nullptr) << (failed ? failed->why : "another kind of reply");
-    return reply ? *reply : Reply{};
-  }
-  CasOutcome cas(std::uint64_t base, Document document) {
-    return await<CasReply>(send(CasDocument{Revision(base), std::move(document)})).outcome;
-  }
-  std::optional<Document> read(const DocumentKey& key) {
-    return await<ReadReply>(send(ReadDocument{key})).document;
-  }
-  bool sees(const DocumentKey& key, std::uint64_t rev) {
-    std::unique_lock lock(mutex_);
-    return news_.wait_for(lock, kPatience, [&] { return changed_[key.str()] >= rev; });
-  }
-  std::vector<std::string> troubles() {
-    const std::lock_guard lock(mutex_);
-    return troubles_;
-  }
-  std::size_t replies() {
-    const std::lock_guard lock(mutex_);
-    return replies_.size();
-  }
-  Store& store() { return *store_; }
-
- private:
-  template <typename F>
-  void note(F f) {
-    const std::lock_guard lock(mutex_);
-    f();
-    news_.notify_all();
-  }
-
-  std::mutex mutex_;
-  std::condition_variable news_;
-  std::map<std::uint64_t, StoreReply> replies_;
-  std::map<std::string, std::uint64_t> changed_;
-  std::vector<std::string> troubles_;
-  std::uint64_t last_id_ = 0;
-  std::unique_ptr<Store> store_;
+  explicit Client(const std::string& path, EmbeddedStoreOptions options = kOptions)
+      : StoreClient([&](StoreCallbacks callbacks) {
+          auto opened = open_embedded_store(path, options, std::move(callbacks));
+          EXPECT_TRUE(opened) << opened.error();
+          return opened ? std::move(*opened) : nullptr;
+        }) {}
 };
-
-LeaderDocument leader(std::uint64_t rev, std::uint64_t nonce = 0) {
-  return {Revision(rev), NodeName("n1"), Incarnation(1), nonce};
-}
-Document table(unsigned shard, std::uint64_t rev) {
-  return TableDocument{shard, Revision(rev), Epoch(), {}};
-}
 
 std::string bytes_of(const std::string& path) {
   std::ifstream in(path, std::ios::binary);
@@ -153,37 +77,6 @@ class EmbeddedStore : public testing::Test {
   std::string directory_, path_;
 };
 
-TEST_F(EmbeddedStore, CasWinsOnTheRevThatIsThereOnly) {
-  Client client(path_);
-  EXPECT_EQ(client.read(leader_key()), std::nullopt);
-  EXPECT_EQ(client.cas(1, leader(2)), CasOutcome::Conflict);  // there is none
-  EXPECT_EQ(client.cas(0, leader(1, ~0ULL)), CasOutcome::Won);
-  EXPECT_EQ(client.cas(0, leader(1)), CasOutcome::Conflict);
-  EXPECT_EQ(client.cas(1, leader(3)), CasOutcome::NotSent);  // not base + 1
-  EXPECT_EQ(client.read(leader_key()), Document(leader(1, ~0ULL)));
-  EXPECT_EQ(client.cas(1, leader(2)), CasOutcome::Won);
-  EXPECT_EQ(client.cas(0, table(3, 1)), CasOutcome::Won);
-  EXPECT_THAT(client.await<ListReply>(client.send(ListDocuments{})).documents,
-              testing::UnorderedElementsAre(Document(leader(2)), table(3, 1)));
-  EXPECT_THAT(client.troubles(), testing::IsEmpty());
-}
-
-TEST_F(EmbeddedStore, EachOfManyQueuedCasHasItsOwnOutcome) {
-  Client client(path_);
-  ASSERT_EQ(client.cas(0, table(5, 1)), CasOutcome::Won);
-  const auto began = std::chrono::steady_clock::now();
-  std::vector<std::uint64_t> ids;
-  for (unsigned i = 0; i < kShards; ++i) ids.push_back(client.send(CasDocument{{}, table(i, 1)}));
-  const auto again = client.send(CasDocument{Revision(1), table(2, 2)});
-  for (unsigned i = 0; i < kShards; ++i) {
-    EXPECT_EQ(client.await<CasReply>(ids[i]).outcome,
-              i == 5 ? CasOutcome::Conflict : CasOutcome::Won);
-  }
-  EXPECT_EQ(client.await<CasReply>(again).outcome, CasOutcome::Won);
-  RecordProperty("microseconds",
-                 static_cast<int>((std::chrono::steady_clock::now() - began) / 1us));
-}
-
 TEST_F(EmbeddedStore, WhatWonIsThereAfterItIsOpenedAgain) {
   make_store(2);
   Client client(path_);
@@ -215,19 +108,6 @@ TEST_F(EmbeddedStore, TheClockOfTheWatchFindsWritesThatGaveNoNotice) {
           R"(UPDATE documents SET rev=2, change=99,
              body='{"rev":2,"holder":"","inc":0,"nonce":0}' WHERE key='leader')");
   EXPECT_TRUE(client.sees(leader_key(), 2));
-}
-
-// Adds one to the leader document's rev `times` times against all others.
-void count_up(Client& client, std::uint64_t times) {
-  for (std::uint64_t won = 0; won < times;) {
-    const auto now = client.read(leader_key());
-    const std::uint64_t rev = now ? revision_of(*now).value : 0;
-    const std::uint64_t nonce = now ? std::get<LeaderDocument>(*now).nonce : 0;
-    const CasOutcome outcome = client.cas(rev, leader(rev + 1, nonce + 1));
-    if (outcome == CasOutcome::Won) ++won;
-    ASSERT_NE(outcome, CasOutcome::Unknown);
-    if (testing::Test::HasFailure()) return;
-  }
 }
 
 TEST_F(EmbeddedStore, NoUpdateIsLostBetweenProcessesAndThreads) {
@@ -299,21 +179,6 @@ TEST_F(EmbeddedStore, AFileThatWasReplacedFailsEveryRequest) {
   EXPECT_EQ(client.cas(1, leader(2)), CasOutcome::NotSent);
   EXPECT_THAT(client.await<StoreFailed>(client.send(ListDocuments{})).why,
               HasSubstr("was removed or replaced"));
-}
-
-TEST_F(EmbeddedStore, ClosingAnswersWhatIsQueued) {
-  Client client(path_);
-  constexpr std::size_t kRequests = 300;
-  for (std::size_t i = 0; i < kRequests; ++i) {
-    if (i % 3 == 0) client.send(ListDocuments{});
-    if (i % 3 == 1) client.send(ReadDocument{leader_key()});
-    if (i % 3 == 2) client.send(CasDocument{{}, leader(1)});
-  }
-  client.store().close();
-  EXPECT_EQ(client.replies(), kRequests);
-  client.store().close();
-  client.send(ListDocuments{});
-  EXPECT_EQ(client.replies(), kRequests);
 }
 
 TEST_F(EmbeddedStore, FilesThatAreNoSoundStoreAreRefusedAndLeftAlone) {

@@ -41,6 +41,25 @@ TEST(Endpoints, OneThatRefusesIsLeftAloneLongerEachTime) {
   EXPECT_TRUE(endpoints.choose({}, now + 20ms));
 }
 
+TEST(Endpoints, WhoAsksSeldomIsNotSentToTheDeadOneEachTime) {
+  Endpoints endpoints(3, Rng(1));
+  Instant now = kStart;
+  const std::size_t dead = *endpoints.choose({}, now);
+  const std::size_t hangs = (dead + 1) % 3;
+  int asked = 0;
+  for (; asked < 10; ++asked, now += 1s) {
+    const std::size_t next = *endpoints.choose({}, now);
+    if (next == dead) {
+      endpoints.refused(dead, now);
+    } else if (next == hangs) {
+      endpoints.silent(hangs, now);
+    } else {
+      break;
+    }
+  }
+  EXPECT_EQ(asked, 2);
+}
+
 TEST(Endpoints, OthersComeFirstAfterSilenceAndThereIsNoWayBackWithoutNeed) {
   Endpoints endpoints(3, Rng(1));
   const std::size_t first = *endpoints.choose({}, kStart);

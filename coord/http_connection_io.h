@@ -1,0 +1,74 @@
+// coord/http_connection_io.h: one HTTP/1.1 connection to one server, plain or TLS, kept open
+// between requests.
+//
+// One request at a time: either an exchange (one answer, of bounded size, before a deadline) or a
+// stream (lines until either side ends it). The outcome never claims more than is known: once the
+// first byte of a request may have left, a failure is MaybeSent.
+//
+// All on the thread of the io_context that is handed in, callbacks included. A callback is called
+// once; after close() none is.
+#pragma once
+
+#include <cstddef>
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "base/result.h"
+#include "base/time.h"
+#include "net/http_url.h"
+
+namespace boost::asio {
+class io_context;
+}
+
+namespace herald::coord {
+
+struct TlsFiles {
+  std::string ca;         // PEM; empty: the system's
+  std::string cert, key;  // PEM, this client's; both or neither
+  // The name in the servers' certificates, where it is not the host of the URL.
+  std::string server_name;
+};
+
+class TlsClient;  // the files, read; servers are always verified
+// The error names the file and what to do.
+Result<std::shared_ptr<TlsClient>> load_tls(const TlsFiles& files);
+
+struct HttpRequest {
+  std::string path;
+  std::string body;   // JSON
+  std::string token;  // "authorization", if not empty
+};
+
+struct HttpOutcome {
+  enum class Kind { Answered, NotSent, MaybeSent };
+  Kind kind = Kind::NotSent;
+  unsigned status = 0;
+  std::string body;
+  std::string why;  // unless Answered: half a sentence, "refused the connection"
+  bool too_large = false;
+};
+
+class HttpConnection {
+ public:
+  virtual ~HttpConnection() = default;
+  // Connects first if it has to, within `connect`; all of it takes `total` at most.
+  virtual void exchange(HttpRequest request, Duration connect, Duration total,
+                        std::function<void(HttpOutcome)> done) = 0;
+  // Until the answer's header is there `open` may pass. on_end: Answered if the status was not 200.
+  virtual void stream(HttpRequest request, Duration open,
+                      std::function<void(std::string_view)> on_line,
+                      std::function<void(HttpOutcome)> on_end) = 0;
+  // Open, idle, and with no word or end from the server since the last answer.
+  virtual bool reusable() = 0;
+  virtual void close() = 0;
+};
+
+// `tls` may be null if the URL is plain. No answer's body, nor a line, may be above `max_bytes`.
+std::shared_ptr<HttpConnection> make_http_connection(boost::asio::io_context& loop, HttpUrl url,
+                                                     std::shared_ptr<TlsClient> tls,
+                                                     std::size_t max_bytes);
+
+}  // namespace herald::coord
