@@ -79,11 +79,11 @@ class Measured:
     longest_pause: float
 
 
-def failover_lab(system, store="embedded", settings=()):
+def failover_lab(system, store="embedded", profile="none"):
     """The lab, to be entered; started() then brings the nodes up."""
     advert_s = SYSTEMS[system]
     if advert_s is None:
-        return Lab(routers=(), vips=VIPS, manifests=MANIFESTS, store=store, settings=settings)
+        return Lab(routers=(), vips=VIPS, manifests=MANIFESTS, store=store, profile=profile)
     return Lab(routers=(), vips=VIPS, node=KeepalivedNode, advert_s=advert_s)
 
 
@@ -188,14 +188,14 @@ class System:
     """A lab in a process of its own, since a lab's namespaces are called after its process: several
     of them side by side. begin() an event, then result()."""
 
-    def __init__(self, name, store="embedded", settings=(), beside=()):
+    def __init__(self, name, store="embedded", profile="none", beside=()):
         """`beside`: the systems that run already."""
         self.name, self.failure = name, None
         self.pipe, end = multiprocessing.Pipe()
         # The new process must not hold the others' pipes: they end when this process does.
         foreign = [self.pipe, *(other.pipe for other in beside)]
         self.process = multiprocessing.Process(
-            target=_work, args=(end, foreign, name, store, settings))
+            target=_work, args=(end, foreign, name, store, profile))
         self.process.start()
         end.close()
 
@@ -221,11 +221,11 @@ class System:
         self.process.join(30)
 
 
-def _work(pipe, foreign, system, store, settings):
+def _work(pipe, foreign, system, store, profile):
     for end in foreign:
         end.close()
     try:
-        with failover_lab(system, store, settings) as lab:
+        with failover_lab(system, store, profile) as lab:
             try:
                 started(lab)
                 pipe.send(("done", []))

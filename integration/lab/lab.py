@@ -17,6 +17,7 @@ Namespaces are called after the process: one lab at a time in each.
 import glob
 import os
 import re
+import secrets
 import shutil
 import signal
 import subprocess
@@ -34,6 +35,8 @@ from .routers import Bird, Frr
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 COMMUNITY = "64512:150"
 STORES = ("embedded", "etcd")
+PROFILES = ("none", "default", "fast")
+HEARTBEAT_PORT = 7950
 
 
 class Timeout(Exception):
@@ -56,8 +59,8 @@ class Lab:
     vip_port = 80
 
     def __init__(self, nodes=3, routers=("frr", "bird"), vips=(), bin_dir=None, manifests=None,
-                 lease="2s", keep=False, store="embedded", node=Node, settings=(), advert_s=1):
-        """`settings`: further flags of each heraldd; {address} in them becomes the node's.
+                 lease="2s", keep=False, store="embedded", node=Node, profile="none", advert_s=1):
+        """`profile`: of the heartbeats, default or fast; none: the nodes lease from the store.
         `node`: what a node is, Node or KeepalivedNode; `advert_s` is the latter's."""
         self.bin_dir = bin_dir or os.environ.get("HERALD_BIN_DIR") or f"{ROOT}/build/release/bin"
         self.keep, self.lease, self.vips = keep, lease, list(vips)
@@ -66,7 +69,10 @@ class Lab:
         self.processes, self.namespaces = [], []
         self.etcd = Etcd(self) if store == "etcd" else None
         self.store_uri = self.etcd.uri if self.etcd else f"embedded:{self.dir}/herald.db"
-        self.settings, self.advert_s = list(settings), advert_s
+        self.profile, self.advert_s = profile, advert_s
+        self.key = os.path.join(self.dir, "heartbeat.key")
+        with open(os.open(self.key, os.O_WRONLY | os.O_CREAT, 0o600), "w") as file:
+            file.write(secrets.token_hex(32) + "\n")
         self.manifests = os.path.join(self.dir, "manifests")
         # No settings but the flags: the host's own file must not change what the lab shows.
         self.config = os.path.join(self.dir, "herald.yaml")
@@ -201,7 +207,11 @@ class Lab:
     # -- processes --------------------------------------------------------------------------------
 
     def flags(self, node):
-        return [flag.replace("{address}", node.address) for flag in self.settings]
+        """What a node's heraldd is told of its peers."""
+        if self.profile == "none":
+            return []
+        return ["--heartbeat-listen", f"{node.address}:{HEARTBEAT_PORT}", "--heartbeat-profile",
+                self.profile, "--heartbeat-key-file", self.key]
 
     def program(self, name):
         path = os.path.join(self.bin_dir, name)

@@ -143,11 +143,13 @@ class Node:
             return None
 
     def ready(self):
-        """It runs, answers heraldctl and has its right to answer for VIPs."""
+        """It runs, answers heraldctl and has its right to answer for VIPs, from its peers where
+        there are heartbeats."""
         if not self.alive():
             return False
         said = self.ctl("status")
-        return bool(said) and said["lease_remaining_ms"] > 0
+        return bool(said) and said["lease_remaining_ms"] > 0 and (
+            self.lab.profile == "none" or said["state"] == "Guarded")
 
     def services(self):
         """{"ns/name": {...}} as this node tells it, or None."""
