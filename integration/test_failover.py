@@ -21,7 +21,7 @@ class Failover(unittest.TestCase):
     def test_ten_of_each(self):
         systems = []
         for _ in SHARES:
-            systems.append(failover.System("herald", beside=systems))
+            systems.append(failover.System("herald", profile="default", beside=systems))
             self.addCleanup(systems[-1].close)
         for system in systems:
             self.assertIsNotNone(system.result(), system.failure)
