@@ -20,6 +20,7 @@
 #include <thread>
 #include <utility>
 
+#include "base/background_io.h"
 #include "base/clock_io.h"
 #include "base/fd_io.h"
 #include "l2/announcer.h"
@@ -135,6 +136,7 @@ class PacketResponder::Impl {
       return error("l2: cannot set up epoll: " + last_error());
     }
     thread_ = std::thread([this] { run(); });
+    closing_.start();
     return {};
   }
 
@@ -146,6 +148,7 @@ class PacketResponder::Impl {
       [[maybe_unused]] const auto n = write(wake_.get(), &one, sizeof one);
       thread_.join();
     }
+    closing_.stop();
     const std::lock_guard applying(apply_mutex_);
     const Lock lock(*this);
     grants_ = {};
@@ -157,7 +160,9 @@ class PacketResponder::Impl {
     {
       const Lock lock(*this);
       grants_.links = wanted;
-      std::erase_if(links_, [&](const auto& l) { return !wanted.contains(l.first); });
+      for (auto it = links_.begin(); it != links_.end();) {
+        it = wanted.contains(it->first) ? std::next(it) : abandon(it);
+      }
       std::erase_if(reported_, [&](const auto& r) {
         const LinkGrant* grant = grants_.link(r.first.first);
         return grant == nullptr || !grant->owns(r.first.second);
@@ -195,6 +200,8 @@ class PacketResponder::Impl {
   }
 
  private:
+  using Links = std::map<LinkIndex, std::shared_ptr<LinkSockets>>;
+
   // Lets whoever waits go before the thread's next frame: mutexes are not fair, and a flood of
   // requests must not keep apply() from taking a right away.
   class Lock {
@@ -217,7 +224,7 @@ class PacketResponder::Impl {
     if (known != links_.end()) {
       sockets = known->second.get();
     } else {
-      auto fresh = std::make_unique<LinkSockets>(link);
+      auto fresh = std::make_shared<LinkSockets>(link);
       std::string what = open(*fresh, vips);
       if (!what.empty()) return what;
       const Lock lock(*this);
@@ -301,6 +308,15 @@ class PacketResponder::Impl {
     return joined.empty() ? what : joined;
   }
 
+  // Out of sight at once, but closed elsewhere: that takes tens of ms (see Background).
+  Links::iterator abandon(Links::iterator it) {
+    for (const int fd : {it->second->arp.get(), it->second->ndp.get()}) {
+      epoll_ctl(epoll_.get(), EPOLL_CTL_DEL, fd, nullptr);
+    }
+    closing_.run([sockets = std::move(it->second)]() mutable { sockets.reset(); });
+    return links_.erase(it);
+  }
+
   void watch(const LinkSockets& sockets) {
     for (const int fd : {sockets.arp.get(), sockets.ndp.get()}) {
       epoll_event event{};
@@ -375,13 +391,14 @@ class PacketResponder::Impl {
   UniqueFd epoll_, wake_;
   std::thread thread_;
   std::atomic<bool> stopping_ = false;
+  Background closing_;
 
   std::mutex apply_mutex_;  // held over a whole apply(); taken before mutex_
   mutable std::mutex mutex_;
   mutable std::atomic<int> waiting_ = 0;
   // Under mutex_.
   Grants grants_;
-  std::map<LinkIndex, std::unique_ptr<LinkSockets>> links_;
+  Links links_;
   std::map<std::pair<LinkIndex, IpAddress>, Instant> reported_;
   PacketCounters counters_;
 };

@@ -108,6 +108,14 @@ void story() {
   responder.set_deadline(boot_now() + 60s);
   EXPECT_FALSE(asked(peer.get(), kV4, 200ms));
   EXPECT_TRUE(asked(peer.get(), kV6, 5s));
+
+  // Given up and taken back again and again: the sockets before are still being closed.
+  for (int i = 0; i < 5; ++i) {
+    responder.apply({});
+    EXPECT_FALSE(responder.send(link, arp_announcement_request(kV4, kOurs)));
+    for (const auto& problem : responder.apply(grants)) ADD_FAILURE() << problem.what;
+    EXPECT_TRUE(asked(peer.get(), kV6, 5s));
+  }
 }
 
 TEST(PacketResponder, AnswersByRightOnly) {
