@@ -215,7 +215,7 @@ const std::vector<Row>& rows() {
       {{"heartbeat-patience", "DURATION", "", "silence after which a node loses its right"},
        duration_into(&Settings::heartbeat_patience, 5ms)},
       {{"heartbeat-key-file", "FILE", "",
-        "file with the key that all nodes share; without it there are no heartbeats"},
+        "file with the key that all nodes share (default: one that is kept in the store)"},
        text_into(&Settings::heartbeat_key_file)},
       {{"coord-store-loss-limit", "DURATION", "none",
         "how long nodes may go on by heartbeats alone without the store"},

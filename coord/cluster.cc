@@ -28,9 +28,10 @@ void Cluster::tick(Instant now) {
   std::erase_if(wishes_, [&](const auto& wish) {
     return document_.drained.contains(wish.first) == wish.second;
   });
-  if (wishes_.empty() || busy_ || now < retry_at_) return;
+  if ((wishes_.empty() && !wishes_key()) || busy_ || now < retry_at_) return;
   ClusterDocument next = document_;
   next.rev = document_.rev.next();
+  if (wishes_key()) next.heartbeat_key = key_;
   for (const auto& [node, drained] : wishes_) {
     if (drained) {
       next.drained.insert(node);
@@ -43,7 +44,7 @@ void Cluster::tick(Instant now) {
 }
 
 std::optional<Instant> Cluster::next_deadline() const {
-  if (wishes_.empty() || busy_) return std::nullopt;
+  if ((wishes_.empty() && !wishes_key()) || busy_) return std::nullopt;
   return retry_at_;
 }
 

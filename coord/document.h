@@ -14,6 +14,7 @@
 
 #include "base/bytes.h"
 #include "base/names.h"
+#include "base/time.h"
 #include "model/labels.h"
 #include "net/ip.h"
 
@@ -55,6 +56,17 @@ struct GuardRef {
   bool operator==(const GuardRef&) const = default;
 };
 
+// For how long, by its own clock, this life of a member may go on after the last proof of its
+// right. Whoever takes it for dead waits that out even if its own settings say less, so that nodes
+// with different settings (an update on its way through the cluster) are safe together.
+struct LeaseTerms {
+  Duration lease = Duration::zero();         // D: after a renewal was sent
+  Duration patience = Duration::zero();      // G: after an acknowledged heartbeat was sent
+  std::optional<Duration> store_loss_limit;  // T: after any write; none: without limit
+  bool operator==(const LeaseTerms&) const = default;
+};
+inline constexpr Duration kLongestTerm = std::chrono::hours(24);
+
 // member/<node>
 struct MemberDocument {
   NodeName node;
@@ -63,6 +75,7 @@ struct MemberDocument {
   std::uint64_t nonce = 0;  // new for each write: tells my own write after a lost reply
   bool revoked = false;
   std::vector<GuardRef> guards;
+  LeaseTerms terms;
   MemberInfo info;
   bool operator==(const MemberDocument&) const = default;
 };

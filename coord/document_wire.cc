@@ -33,6 +33,13 @@ const char* word_of(TableEntry::Wish wish) {
   return "Keep";
 }
 
+json::object terms_of(const LeaseTerms& terms) {
+  const auto& limit = terms.store_loss_limit;
+  return {{"leaseNs", terms.lease.count()},
+          {"patienceNs", terms.patience.count()},
+          {"storeLossLimitNs", limit ? json::value(limit->count()) : nullptr}};
+}
+
 struct Print {
   json::object operator()(const MemberDocument& d) const {
     json::array guards;
@@ -58,6 +65,7 @@ struct Print {
             {"nonce", d.nonce},
             {"revoked", d.revoked},
             {"guards", std::move(guards)},
+            {"terms", terms_of(d.terms)},
             {"info", json::object{{"machineID", text(d.info.machine_id)},
                                   {"version", text(d.info.version)},
                                   {"labels", std::move(labels)},
@@ -248,6 +256,15 @@ void sort_unique(std::vector<T>& list) {
   list.erase(std::unique(list.begin(), list.end()), list.end());
 }
 
+Duration read_term(const Cursor& in) {
+  const std::uint64_t ns = in.number();
+  if (ns > static_cast<std::uint64_t>(kLongestTerm.count())) {
+    in.fail("must be at most " + std::to_string(kLongestTerm.count()));
+    return {};
+  }
+  return Duration(static_cast<Duration::rep>(ns));
+}
+
 MemberDocument read_member(const Cursor& in) {
   MemberDocument d;
   d.node = NodeName(in["node"].name());
@@ -257,6 +274,12 @@ MemberDocument read_member(const Cursor& in) {
   in["guards"].for_each([&](const Cursor& guard) {
     d.guards.push_back({NodeName(guard["node"].name()), Incarnation(guard["inc"].number())});
   });
+  const Cursor terms = in["terms"];
+  d.terms.lease = read_term(terms["leaseNs"]);
+  d.terms.patience = read_term(terms["patienceNs"]);
+  if (const Cursor limit = terms["storeLossLimitNs"]; !limit.is_null()) {
+    d.terms.store_loss_limit = read_term(limit);
+  }
   const Cursor info = in["info"];
   d.info.machine_id = info["machineID"].string();
   d.info.version = info["version"].string();

@@ -35,7 +35,7 @@ void Election::on_cas(const LeaderDocument& document, CasOutcome outcome, Instan
 bool Election::vacant(const Peers& peers, Instant now) const {
   if (!current_) return listed_;
   return peers.gone(current_->holder, current_->inc) ||
-         now >= since_ + timing_.stretched(timing_.leader_lease);
+         now >= since_ + stretched(timing_.leader_lease, timing_.clock_drift);
 }
 
 void Election::tick(Incarnation inc, bool may_stand, const Peers& peers, Instant now) {
@@ -56,7 +56,8 @@ void Election::tick(Incarnation inc, bool may_stand, const Peers& peers, Instant
 std::optional<Instant> Election::next_deadline(bool may_stand) const {
   if (!may_stand || in_flight_ || !listed_) return std::nullopt;
   const bool mine = current_ && current_->holder == self_;
-  Instant at = since_ + (mine ? timing_.leader_lease / 3 : timing_.stretched(timing_.leader_lease));
+  const Duration silent_for = stretched(timing_.leader_lease, timing_.clock_drift);
+  Instant at = since_ + (mine ? timing_.leader_lease / 3 : silent_for);
   if (!current_) at = since_;
   return std::max(at, next_try_);
 }

@@ -11,6 +11,7 @@
 #include "base/rng.h"
 #include "coord/peers.h"
 #include "coord/store.h"
+#include "coord/timing.h"
 
 namespace herald::coord {
 

@@ -29,12 +29,6 @@ bool same_answers(const GuardReport& a, const GuardReport& b) {
 
 }  // namespace
 
-Duration GuardTiming::patience_drift() const {
-  return Duration(static_cast<Duration::rep>(static_cast<double>(patience.count()) *
-                                             (1 + clock_drift) / (1 - clock_drift)) +
-                  1);
-}
-
 std::vector<NodeName> choose_guards(const NodeName& self, const std::vector<NodeName>& members) {
   std::vector<NodeName> others = members;
   std::erase(others, self);
@@ -144,6 +138,11 @@ void Guard::tick(Instant now) {
   to_say_ = std::move(current);
 }
 
+// G' of that ward: by the longer of what it claims for itself and what this node is set to.
+Duration Guard::patience_drift(const GuardOrders::Peer& peer) const {
+  return stretched(std::max(timing_.patience, peer.patience), timing_.clock_drift);
+}
+
 bool Guard::lists_me(const GuardOrders::Peer& peer) const {
   return std::any_of(peer.guards.begin(), peer.guards.end(), [&](const GuardRef& guard) {
     return guard.node == self_ && orders_->inc >= guard.inc;
@@ -157,9 +156,8 @@ void Guard::watch_wards(Instant now) {
     const auto peer = orders_->peers.find(node);
     if (peer == orders_->peers.end() || ward.fenced || peer->second.revoked) continue;
     if (peer->second.rev != ward.rev || !lists_me(peer->second)) continue;
-    if (now < ward.since + timing_.patience_drift() || peer->second.read_sent <= ward.since) {
-      continue;
-    }
+    if (now < ward.since + patience_drift(peer->second)) continue;
+    if (peer->second.read_sent <= ward.since) continue;
     ward.fenced = true;
     fences_[node][self_] = {orders_->inc, ward.rev};
     next_beat_ = now;  // the others hear of it at once
@@ -227,7 +225,7 @@ GuardReport Guard::report(Instant now) const {
     }
     p.heard = ward.heard;
     p.lively = within(ward.heard, timing_.patience);
-    p.silent = guarded && now >= ward.since + timing_.patience_drift() / 2;
+    p.silent = guarded && now >= ward.since + patience_drift(peer->second) / 2;
     p.fenced = ward.fenced;
     if (const auto it = fences_.find(node); it != fences_.end()) p.fences = it->second;
   }
@@ -245,8 +243,8 @@ std::optional<Instant> Guard::next_change(Instant now) const {
     consider(ward.heard, timing_.patience);
     const auto peer = orders_->peers.find(node);
     if (peer != orders_->peers.end() && !ward.fenced && !peer->second.revoked) {
-      consider(ward.since, timing_.patience_drift() / 2);
-      consider(ward.since, timing_.patience_drift());
+      consider(ward.since, patience_drift(peer->second) / 2);
+      consider(ward.since, patience_drift(peer->second));
     }
     if (const auto it = acked_.find(node); it != acked_.end()) {
       consider(it->second.sent, timing_.patience / 2);

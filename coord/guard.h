@@ -21,6 +21,7 @@
 
 #include "base/time.h"
 #include "coord/document.h"
+#include "coord/timing.h"
 
 namespace herald::coord {
 
@@ -59,16 +60,6 @@ struct Outgoing {
   GuardMessage message;
 };
 
-struct GuardTiming {
-  Duration interval = 30ms;   // H
-  Duration patience = 150ms;  // G: so long a majority may be silent before this node is
-  double clock_drift = 0.01;  // rho
-
-  // G' = G (1+rho)/(1-rho): G on the slowest clock has passed on the fastest.
-  Duration patience_drift() const;
-  bool operator==(const GuardTiming&) const = default;
-};
-
 // How many acknowledgements, with this node itself, are a majority.
 inline std::size_t quorum(std::size_t guards) {
   return (guards + 1) / 2;
@@ -84,8 +75,9 @@ struct GuardOrders {
     Revision rev;  // the newest that was seen of its document
     bool revoked = false;
     std::vector<GuardRef> guards;
-    Instant read_sent = Instant::min();  // of the newest quorum read that showed this rev
-    bool talk = false;                   // heartbeats go to it: guard, ward, or wished as one
+    Duration patience = Duration::zero();  // G by its own settings
+    Instant read_sent = Instant::min();    // of the newest quorum read that showed this rev
+    bool talk = false;                     // heartbeats go to it: guard, ward, or wished as one
     std::vector<HeartbeatAddress> addresses;
     bool operator==(const Peer&) const = default;
   };
@@ -164,6 +156,7 @@ class Guard {
   void on(const GuardMessage& m, const Fence& fence, Instant now);
   void beat(Instant now);
   void watch_wards(Instant now);
+  Duration patience_drift(const GuardOrders::Peer& peer) const;
   bool lists_me(const GuardOrders::Peer& peer) const;
   Instant acked() const;
   GuardReport report(Instant now) const;

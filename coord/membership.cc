@@ -176,6 +176,7 @@ void Membership::write(Revision base, Instant now) {
   next.inc = known_ ? known_->inc : highest_inc_.next();
   next.nonce = rng_.next();
   next.revoked = leaving_;
+  next.terms = {timing_.lease, guard_timing_.patience, timing_.store_loss_limit};
   next.info = info_;
   if (known_) next.guards = known_->guards;
   if (const auto change = guard_change(); change && change->due <= now) {
@@ -305,8 +306,8 @@ void Membership::consider_joining(const std::optional<MemberDocument>& current, 
       stranger_ = base;
       stranger_since_ = now;
     }
-    const Instant revocable = stranger_since_ + timing_.revoke_after_drift();
-    if (!current->guards.empty() || now < revocable) {
+    const auto wait = timing_.revoke_after_drift(*current);
+    if (!wait || now < stranger_since_ + *wait) {
       waiting_for_ = fmt::format(
           "node name {} to be free: another machine ({}) runs under it; give this node another "
           "name, "

@@ -79,9 +79,9 @@ bool Peers::fenced(const MemberDocument& document) const {
 // V2: from when on the standing still of its document alone is evidence.
 std::optional<Instant> Peers::revocable_at(const Peer& peer) const {
   if (peer.document.node == self_ || peer.document.revoked) return std::nullopt;
-  if (peer.document.guards.empty()) return peer.since + timing_.revoke_after_drift();
-  if (!timing_.store_loss_limit) return std::nullopt;
-  return peer.since + timing_.stretched(*timing_.store_loss_limit);
+  const auto wait = timing_.revoke_after_drift(peer.document);
+  if (!wait) return std::nullopt;
+  return peer.since + *wait;
 }
 
 bool Peers::may_revoke(const Peer& peer, Instant now) const {
@@ -203,6 +203,7 @@ void Peers::describe(GuardOrders& orders) const {
     to.rev = document.rev;
     to.revoked = document.revoked;
     to.guards = document.guards;
+    to.patience = document.terms.patience;
     to.read_sent = peer.read_sent;
     to.addresses = document.info.heartbeat;
     if (document.revoked || to.addresses.empty()) continue;

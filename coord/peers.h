@@ -16,6 +16,7 @@
 #include "base/time.h"
 #include "coord/guard.h"
 #include "coord/store.h"
+#include "coord/timing.h"
 
 namespace herald::coord {
 

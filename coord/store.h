@@ -9,7 +9,6 @@
 #include <variant>
 #include <vector>
 
-#include "base/time.h"
 #include "coord/document.h"
 
 namespace herald::coord {
@@ -47,27 +46,5 @@ struct CasReply {
   std::string why;  // for NotSent and Unknown
 };
 using StoreReply = std::variant<StoreFailed, ReadReply, ListReply, CasReply>;
-
-// How long things last. The names of the letters are those of docs/coordination.md.
-struct LeaseTiming {
-  Duration lease = 2s;             // D: the right lasts so long after a renewal was sent
-  Duration revoke_after = 2500ms;  // L >= D: a silent member may be revoked after this
-  Duration request_timeout = 60ms;
-  Duration relist = 10s;
-  Duration leader_lease = 5s;
-  // T: with it, members renew also in guard mode, and are silent after so long without the store.
-  std::optional<Duration> store_loss_limit;
-  double clock_drift = 0.01;  // rho: clocks run at 1-rho .. 1+rho of true time
-
-  // L' = L (1+rho)/(1-rho): L on the slowest clock has passed on the fastest.
-  Duration revoke_after_drift() const { return stretched(revoke_after); }
-  Duration stretched(Duration d) const {
-    return Duration(static_cast<Duration::rep>(static_cast<double>(d.count()) * (1 + clock_drift) /
-                                               (1 - clock_drift)) +
-                    1);
-  }
-  // S5: a CAS on one's own document with an unsettled one needs a read that was sent this lately.
-  Duration fresh_read() const { return request_timeout * 5 / 6; }
-};
 
 }  // namespace herald::coord

@@ -72,9 +72,15 @@ std::string machine_id() {
   return host_name();
 }
 
+Bytes random_bytes(std::size_t count) {
+  Bytes out(count);
+  HERALD_CHECK(::getrandom(out.data(), count, 0) == static_cast<ssize_t>(count));
+  return out;
+}
+
 std::uint64_t random_seed() {
   std::uint64_t seed = 0;
-  HERALD_CHECK(::getrandom(&seed, sizeof seed, 0) == sizeof seed);
+  for (const std::uint8_t octet : random_bytes(sizeof seed)) seed = seed << 8 | octet;
   return seed;
 }
 
@@ -172,6 +178,7 @@ NodeConfig node_config(const config::Settings& settings) {
   config.guard_timing.patience = settings.heartbeat_patience;
   config.heartbeat_port = settings.heartbeat_port.value_or(0);
   if (settings.heartbeat_address) config.heartbeat_addresses = {*settings.heartbeat_address};
+  config.new_heartbeat_key = random_bytes(coord::kHeartbeatKeyBytes);
   config.drain_timeout = settings.drain_timeout;
   config.seed = random_seed();
   return config;

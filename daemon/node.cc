@@ -30,6 +30,9 @@ Node::Node(NodeConfig config, Instant now)
       election_(config_.name, config_.timing, Rng(config_.seed + 1)),
       bgp_(config_.router_id, Rng(config_.seed + 2)),
       store_(config_.timing, now) {
+  if (config_.heartbeat_key.empty() && config_.heartbeat_port != 0) {
+    cluster_.propose_key(config_.new_heartbeat_key);
+  }
   HERALD_CHECK(config_.timing.lease <= config_.timing.revoke_after);
 }
 
@@ -130,9 +133,15 @@ void Node::see(const coord::Document& document, Instant now) {
                    },
                    [&](const coord::StatusDocument& d) { statuses_.on_seen(d); },
                    [&](const coord::ClusterDocument& d) {
-                     if (cluster_.on_seen(d)) dirty_ = true;
+                     if (cluster_.on_seen(d)) on_cluster(now);
                    }},
              document);
+}
+
+// The key may have become known, and with it where this node hears heartbeats.
+void Node::on_cluster(Instant now) {
+  if (links_known_) membership_.set_info(member_info(), now);
+  dirty_ = true;
 }
 
 void Node::answer(const StoreRequests::Asked& asked, const coord::StoreReply& reply, Instant now) {
@@ -156,6 +165,7 @@ void Node::answer(const StoreRequests::Asked& asked, const coord::StoreReply& re
     for (const coord::Document& d : list->documents) see(d, now);
     if (!table_.listed()) dirty_ = true;
     table_.on_listed();
+    cluster_.on_listed();
     election_.on_listed(now);
     return;
   }
@@ -220,7 +230,7 @@ void Node::answer(const StoreRequests::Asked& asked, const coord::StoreReply& re
             [&](const coord::LeaderDocument& d) { election_.on_cas(d, outcome, now); },
             [&](const coord::ClusterDocument& d) {
               cluster_.on_cas(d, outcome, now);
-              dirty_ = true;
+              on_cluster(now);
             },
             [&](const coord::StatusDocument& d) {
               if (auto read = statuses_.on_cas(d, outcome, config_.timing.request_timeout, now)) {
@@ -356,12 +366,18 @@ void Node::finish_stop(Instant now) {
   exit_sent_ = true;
 }
 
+std::string Node::heartbeat_key() const {
+  if (!config_.heartbeat_key.empty()) return config_.heartbeat_key;
+  const Bytes& shared = cluster_.document().heartbeat_key;
+  return std::string(shared.begin(), shared.end());
+}
+
 // One address of each link that it announces on (of any usable link if those have none), the first
 // of IPv4 before IPv6: heartbeats go to all of them.
 std::vector<coord::HeartbeatAddress> Node::heartbeat_addresses() const {
   constexpr std::size_t kMost = 4;
   std::vector<coord::HeartbeatAddress> out;
-  if (config_.heartbeat_port == 0 || config_.heartbeat_key.empty()) return out;
+  if (config_.heartbeat_port == 0 || heartbeat_key().empty()) return out;
   for (const IpAddress& a : config_.heartbeat_addresses) {
     out.push_back({a, config_.heartbeat_port});
   }
@@ -412,12 +428,12 @@ void Node::emit_rights() {
 void Node::emit_orders() {
   coord::GuardOrders orders;
   membership_.describe(orders);
+  orders.key = heartbeat_key();
   const bool same_self = orders_ && orders_->inc == orders.inc && orders_->rev == orders.rev &&
                          orders_->guards == orders.guards && orders_->base == orders.base &&
-                         orders_->limit == orders.limit;
+                         orders_->limit == orders.limit && orders_->key == orders.key;
   if (same_self && told_version_ == peers_.version()) return;
   peers_.describe(orders);
-  orders.key = config_.heartbeat_key;
   told_version_ = peers_.version();
   orders_ = std::make_shared<const coord::GuardOrders>(std::move(orders));
   effects_.push_back(ApplyGuard{orders_});

@@ -13,6 +13,7 @@
 #include <string>
 #include <vector>
 
+#include "base/bytes.h"
 #include "base/rng.h"
 #include "base/time.h"
 #include "bgp/session.h"
@@ -39,7 +40,8 @@ struct NodeConfig {
   std::optional<IpAddress> router_id;   // none: the lowest IPv4 address of a usable link
   coord::LeaseTiming timing;
   coord::GuardTiming guard_timing;
-  std::string heartbeat_key;                   // of all nodes; empty: no guard mode
+  std::string heartbeat_key;                   // of all nodes; empty: the cluster document's
+  Bytes new_heartbeat_key;                     // to become that, if it has none
   std::uint16_t heartbeat_port = 0;            // where this node hears heartbeats; 0: it does not
   std::vector<IpAddress> heartbeat_addresses;  // empty: those of the links
   Duration drain_timeout = 10s;
@@ -85,6 +87,7 @@ class Node {
   void on(const StopRequested& e, Instant now);
 
   void see(const coord::Document& document, Instant now);
+  void on_cluster(Instant now);
   void answer(const StoreRequests::Asked& asked, const coord::StoreReply& reply, Instant now);
   coord::Peers::MayRevoke may_revoke(Instant now) const;
   void ask(coord::StoreRequest request, Instant now);
@@ -95,6 +98,7 @@ class Node {
   void finish_stop(Instant now);
   coord::MemberInfo member_info() const;
 
+  std::string heartbeat_key() const;
   std::vector<coord::HeartbeatAddress> heartbeat_addresses() const;
   void emit_rights();
   void emit_orders();

@@ -47,6 +47,29 @@ TEST(Cluster, AWishIsWrittenUntilTheDocumentSaysSo) {
   EXPECT_EQ(std::get<ClusterDocument>(only_write(cluster).document).drained, std::set{kN2});
 }
 
+TEST(Cluster, TheFirstKeyIsEverybodysKey) {
+  Cluster first, second;
+  for (Cluster* c : {&first, &second}) {
+    c->propose_key(Bytes(kHeartbeatKeyBytes, c == &first ? 1 : 2));
+    c->tick(kNow);
+    EXPECT_TRUE(c->take_requests().empty()) << "it may be there already";
+    EXPECT_FALSE(c->next_deadline());
+    c->on_listed();
+    EXPECT_TRUE(c->next_deadline());
+    c->tick(kNow);
+  }
+  const auto won = std::get<ClusterDocument>(only_write(first).document);
+  EXPECT_EQ(won.heartbeat_key, Bytes(kHeartbeatKeyBytes, 1));
+  first.on_cas(won, CasOutcome::Won, kNow);
+  EXPECT_FALSE(first.next_deadline());
+
+  second.on_cas(std::get<ClusterDocument>(only_write(second).document), CasOutcome::Conflict, kNow);
+  second.take_requests();
+  EXPECT_TRUE(second.on_seen(won));
+  second.tick(kNow + 1s);
+  EXPECT_TRUE(second.take_requests().empty());
+}
+
 TEST(Cluster, AWriteThatWasAppliedUnseenIsFoundByTheRead) {
   Cluster cluster;
   cluster.set_drained(kN1, true);

@@ -23,6 +23,7 @@ MemberDocument member() {
   d.nonce = 0x8000000000000001U;
   d.revoked = true;
   d.guards = {{NodeName("n2"), Incarnation(7)}, {NodeName("n3"), Incarnation(9)}};
+  d.terms = {2s, 150ms, 60s};
   d.info = {"b08dfa6083e7567a1921a715000001fb",
             "0.1.0",
             {{"rack", "a \"quoted\" \\ \n label"}, {"zone", "ö"}},
@@ -69,7 +70,7 @@ ClusterDocument cluster() {
 
 std::vector<Document> all_kinds() {
   return {member(),
-          MemberDocument{NodeName("n2"), Revision(1), {}, 0, false, {}, {}},
+          MemberDocument{NodeName("n2"), Revision(1), {}, 0, false, {}, {}, {}},
           table(),
           LeaderDocument{Revision(8), NodeName("n1"), Incarnation(5), kMax},
           LeaderDocument{Revision(9), NodeName(), {}, 0},
@@ -125,6 +126,8 @@ TEST(DocumentWire, WhatIsWrongIsRefusedBySentence) {
       {"other node", member(), R"("node":"n1")", R"("node":"n9")", "is the document 'member/n9'"},
       {"empty node", member(), R"("node":"n1")", R"("node":"")", "must be a name"},
       {"guard", member(), R"("inc":7)", R"("ink":7)", "field 'guards[0].inc' is missing"},
+      {"term", member(), R"("leaseNs":2000000000)", R"("leaseNs":86400000000001)",
+       "'terms.leaseNs' must be at most 86400000000000"},
       {"label", member(), R"("zone":"ö")", R"("zone":1)", "'info.labels.zone' must be a string"},
       {"subnet", member(), "10.25.150.0/24", "10.25.150.0", "'info.links[0].subnets[0]' must be"},
       {"bool", member(), R"("revoked":true)", R"("revoked":1)", "'revoked' must be true or false"},

@@ -322,7 +322,7 @@ TEST(HeartbeatThread, AThreadThatWasHeldUpAccusesNobody) {
   orders.limit = boot_now() + 1h;
   orders.key = kKey;
   GuardOrders::Peer& p = orders.peers[NodeName("p")];
-  p = {Incarnation(1), Revision(1), false, {{NodeName("a"), Incarnation(1)}}, {}, true, {}};
+  p = {Incarnation(1), Revision(1), false, {{NodeName("a"), Incarnation(1)}}, {}, {}, true, {}};
   p.addresses = {{kLoopback, peer.port()}};
   p.read_sent = boot_now() + 1h;  // its rev is current whenever it is asked
   {

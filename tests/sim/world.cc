@@ -16,6 +16,7 @@ struct World::Host {
   Duration offset = 0s;                 // of its clock
   std::unique_ptr<daemon::Node> node;   // none: not running
   std::unique_ptr<coord::Guard> guard;  // lives and dies with it
+  std::string key;                      // of heartbeats, as its node told its guard
   std::uint64_t life = 0;               // which process: what belongs to an older one is dropped
   std::uint64_t timer = 0;              // which timer is armed
   std::uint64_t guard_timer = 0;
@@ -35,9 +36,10 @@ constexpr std::size_t kSocketBuffer = 64;
 
 Swarm Swarm::of(Rng& rng) {
   Swarm s;
-  for (bool* fault : {&s.crash, &s.freeze, &s.cut, &s.outage, &s.lose_requests, &s.lose_replies,
-                      &s.late_writes, &s.slow, &s.stale_watch, &s.carrier, &s.stop, &s.edits,
-                      &s.lose_datagrams, &s.slow_datagrams, &s.copies, &s.partition, &s.stall}) {
+  for (bool* fault :
+       {&s.crash, &s.freeze, &s.cut, &s.outage, &s.lose_requests, &s.lose_replies, &s.late_writes,
+        &s.slow, &s.stale_watch, &s.carrier, &s.stop, &s.edits, &s.lose_datagrams,
+        &s.slow_datagrams, &s.copies, &s.partition, &s.stall, &s.mixed_settings}) {
     *fault = rng.one_in(2);
   }
   return s;
@@ -111,7 +113,8 @@ void World::after(Duration delay, std::function<void()> what) {
 }
 
 Verdict World::run() {
-  const Duration faults = 6 * timing_.lease + 3s, calm = 4 * timing_.lease + 4s, quiet = 2s;
+  const Duration faults = 6 * timing_.lease + 3s,
+                 calm = (swarm_.mixed_settings ? 8 : 4) * timing_.lease + 4s, quiet = 2s;
   tell(fmt::format("{} hosts, D {}, G {}", hosts_.size(), to_string(timing_.lease),
                    guard_mode_ ? to_string(guard_timing_.patience) : "none"));
   for (auto& host : hosts_) {
@@ -165,13 +168,16 @@ void World::start(Host& host) {
   config.timing = timing_;
   config.guard_timing = guard_timing_;
   if (guard_mode_) {
-    config.heartbeat_key = "0123456789abcdef";
+    config.new_heartbeat_key = Bytes(coord::kHeartbeatKeyBytes);
+    for (auto& octet : config.new_heartbeat_key) octet = static_cast<std::uint8_t>(rng_.next());
     config.heartbeat_port = 7471;
   }
-  if (options_.wrong == Wrong::TimingsDisagree && host.index % 2 == 0) {
+  if (swarm_.mixed_settings && rng_.one_in(3)) {
     config.timing.lease *= 2;
     config.timing.revoke_after *= 2;
     config.guard_timing.patience *= 2;
+    config.guard_timing.interval *= 2;
+    if (rng_.one_in(2)) config.timing.store_loss_limit = rng_.between(3s, 8s);
   }
   config.drain_timeout = 3s;
   config.seed = rng_.next();
@@ -181,6 +187,7 @@ void World::start(Host& host) {
   host.datagrams.clear();
   host.armed.reset();
   host.guard_armed.reset();
+  host.key.clear();
   host.guard = std::make_unique<coord::Guard>(host.name, config.guard_timing);
   host.node = std::make_unique<daemon::Node>(config, local(host, now_));
   tell(host.name.str() + " starts");
@@ -254,6 +261,7 @@ void World::perform(Host& host, const daemon::Effect& effect) {
       change();
     }
   } else if (const auto* g = std::get_if<daemon::ApplyGuard>(&effect)) {
+    host.key = g->orders->key;
     host.guard->apply(g->orders, local(host, now_));
     host.guard->tick(local(host, now_));
     pump(host);
@@ -310,7 +318,7 @@ void World::send(Host& from, const coord::Outgoing& outgoing) {
   const auto to = std::find_if(hosts_.begin(), hosts_.end(),
                                [&](const auto& host) { return host->name == outgoing.to; });
   Host& target = **to;
-  if (!from.carrier || !target.carrier) return;
+  if (!from.carrier || !target.carrier || from.key.empty()) return;
   if (!calm_ && peers_cut_[from.index][target.index]) return;
   if (!calm_ && swarm_.lose_datagrams && rng_.one_in(10)) return;
   const int copies = !calm_ && swarm_.copies && rng_.one_in(10) ? 2 : 1;
@@ -319,8 +327,8 @@ void World::send(Host& from, const coord::Outgoing& outgoing) {
     if (!calm_ && swarm_.slow_datagrams && rng_.one_in(5))
       delay += rng_.between(1ms, guard_timing_.patience);
     if (i > 0) delay += rng_.between(1ms, 2s);
-    after(delay, [this, &target, message = outgoing.message] {
-      if (!target.guard) return;
+    after(delay, [this, &target, message = outgoing.message, key = from.key] {
+      if (!target.guard || target.key != key) return;  // the HMAC is wrong
       if (target.frozen) {
         if (target.datagrams.size() < kSocketBuffer) target.datagrams.push_back(message);
         return;

@@ -28,14 +28,13 @@ enum class Wrong {
   DeadlineOverstayed,   // the responder counts the lease from later than the sending
   StoreIgnoresBase,     // a compare-and-swap that does not compare
   ClocksBeyondDrift,    // clocks run further apart than clock_drift says
-  TimingsDisagree,      // some hosts' lease is longer than what the others wait for
 };
 
 struct Swarm {  // which kinds of fault a seed has
   bool crash = false, freeze = false, cut = false, outage = false, lose_requests = false,
        lose_replies = false, late_writes = false, slow = false, stale_watch = false,
        carrier = false, stop = false, edits = false, lose_datagrams = false, slow_datagrams = false,
-       copies = false, partition = false, stall = false;
+       copies = false, partition = false, stall = false, mixed_settings = false;
   static Swarm of(Rng& rng);
 };
 

@@ -1,0 +1,42 @@
+// coord/timing.h: how long things last. The letters are those of docs/coordination.md.
+#pragma once
+
+#include <optional>
+
+#include "base/time.h"
+#include "coord/document.h"
+
+namespace herald::coord {
+
+// `d` on the slowest clock has passed on the fastest when this has: d (1+rho)/(1-rho).
+Duration stretched(Duration d, double clock_drift);
+
+struct LeaseTiming {
+  Duration lease = 2s;             // D: the right lasts so long after a renewal was sent
+  Duration revoke_after = 2500ms;  // L >= D: a silent member may be revoked after this
+  Duration request_timeout = 60ms;
+  Duration relist = 10s;
+  Duration leader_lease = 5s;
+  // T: with it, members renew also in guard mode, and are silent after so long without the store.
+  std::optional<Duration> store_loss_limit;
+  double clock_drift = 0.01;  // rho: clocks run at 1-rho .. 1+rho of true time
+
+  // L' = L (1+rho)/(1-rho): L on the slowest clock has passed on the fastest.
+  Duration revoke_after_drift() const { return stretched(revoke_after, clock_drift); }
+  // V2: for how long a document must stand still before its member may be revoked. None: for ever.
+  std::optional<Duration> revoke_after_drift(const MemberDocument& document) const;
+  // S5: a CAS on one's own document with an unsettled one needs a read that was sent this lately.
+  Duration fresh_read() const { return request_timeout * 5 / 6; }
+};
+
+struct GuardTiming {
+  Duration interval = 30ms;   // H
+  Duration patience = 150ms;  // G: so long a majority may be silent before this node is
+  double clock_drift = 0.01;  // rho
+
+  // G' = G (1+rho)/(1-rho): G on the slowest clock has passed on the fastest.
+  Duration patience_drift() const { return stretched(patience, clock_drift); }
+  bool operator==(const GuardTiming&) const = default;
+};
+
+}  // namespace herald::coord
