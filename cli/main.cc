@@ -1,6 +1,10 @@
-// heraldctl: asks the daemon of this node, prints its answer. JSON alone goes to stdout, messages
-// to stderr. Exit codes: 0 ok, 1 the answer is no, 2 usage, 3 daemon not reachable.
+// heraldctl: asks the daemon of this node, prints its answer, has it pass IPs on. JSON alone goes
+// to stdout, messages to stderr. Exit codes: 0 ok, 1 the answer is no, 2 usage, 3 daemon not
+// reachable.
+#include <unistd.h>
+
 #include <cstdio>
+#include <iostream>
 #include <map>
 #include <string>
 
@@ -17,10 +21,21 @@ const std::map<std::string, herald::cli::Format> kFormats = {{"table", herald::c
                                                              {"json", herald::cli::Format::Json},
                                                              {"yaml", herald::cli::Format::Yaml}};
 
+// The one order that can do harm: if the node lives, two will answer for its IPs.
+bool confirmed(const std::string& node) {
+  std::fprintf(stderr,
+               "Declare %s dead? Only if it is switched off or its cables are pulled: if it still "
+               "runs, two nodes will answer for its IPs.\nType its name to go on: ",
+               node.c_str());
+  std::string typed;
+  return std::getline(std::cin, typed) && typed == node;
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
   using namespace herald::cli;
+  using namespace std::chrono_literals;
 
   Request request;
   std::string socket = "/run/herald/admin.sock";
@@ -54,9 +69,43 @@ int main(int argc, char** argv) {
       ->check(CLI::IsMember({"service", "ip", "pool", "peer", "node", "policy"}).description(""));
   explain->add_option("NAME", request.name, "its name; a service is NAMESPACE/NAME")->required();
 
+  std::string timeout = "10s";
+  bool yes = false;
+  const auto waits = [&](CLI::App* order) {
+    order->add_flag("--wait,!--no-wait", request.wait,
+                    "answer when all has happened (default), or when it is written");
+    order->add_option("--timeout", timeout, "how long to wait")
+        ->type_name("DURATION")
+        ->capture_default_str();
+  };
+  CLI::App* drain = app.add_subcommand(
+      "drain", "has a node hand all its IPs over to others, and own none until undrain");
+  drain->add_option("NODE", request.node, "a node; default: the one that is asked");
+  waits(drain);
+  CLI::App* undrain = app.add_subcommand("undrain", "lets a drained node own IPs again");
+  undrain->add_option("NODE", request.node, "a node; default: the one that is asked");
+  waits(undrain);
+  CLI::App* move = app.add_subcommand("move", "has the owner of an IP hand it over to a node");
+  move->add_option("IP", request.ip, "the IP")->required();
+  move->add_option("NODE", request.node, "who is to own it")->required();
+  waits(move);
+  CLI::App* node = app.add_subcommand("node", "what concerns one node")->require_subcommand(1);
+  CLI::App* dead = node->add_subcommand(
+      "force-dead", "a node is switched off for sure: others take over its IPs at once");
+  dead->add_option("NODE", request.node, "the dead one")->required();
+  dead->add_flag("--yes", yes, "do not ask whether it really is");
+  waits(dead);
+
   try {
     app.parse(argc, argv);
     request.command = app.get_subcommands().front()->get_name();
+    if (request.command == "node") request.command = "force-dead";
+    const auto limit = herald::parse_duration(timeout);
+    if (!limit || *limit > 10min) {
+      throw CLI::ValidationError("--timeout",
+                                 "'" + timeout + "' is no duration: write 10s, at most 10m");
+    }
+    request.timeout = *limit;
     const bool is_service = request.what == "service" || request.what == "services";
     if (is_service && !request.name.empty() && request.name.find('/') == std::string::npos) {
       throw CLI::ValidationError(
@@ -66,7 +115,19 @@ int main(int argc, char** argv) {
     return app.exit(e) == 0 ? kExitOk : kExitUsage;
   }
 
-  const auto reply = ask(socket, to_line(request));
+  if (request.command == "force-dead" && !yes) {
+    if (::isatty(STDIN_FILENO) == 0) {
+      std::fprintf(stderr, "heraldctl: nobody can be asked whether %s is dead: add --yes\n",
+                   request.node.c_str());
+      return kExitUsage;
+    }
+    if (!confirmed(request.node)) {
+      std::fprintf(stderr, "heraldctl: not confirmed: nothing was done\n");
+      return kExitNo;
+    }
+  }
+
+  const auto reply = ask(socket, to_line(request), 5s + request.timeout);
   if (!reply) {
     std::fprintf(stderr, "heraldctl: %s\n", reply.error().c_str());
     return kExitUnreachable;

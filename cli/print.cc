@@ -105,6 +105,7 @@ const std::vector<Listing>& listings() {
        {{"NAME", "name"},
         {"STATE", "state"},
         {"LEADER", "leader"},
+        {"DRAINED", "drained"},
         {"IPS", "ips"},
         {"LEASE", "lease"},
         {"LEFT", "lease_remaining_ms", false, &milliseconds},
@@ -199,6 +200,30 @@ std::string explain_text(const json::object& data) {
   return out;
 }
 
+// Warnings go to stderr, so that they are seen whatever the format. Who waited for what did not
+// happen has a no for an answer: `heraldctl drain && reboot` does not lose an IP.
+Answer order_answer(const Request& request, Format format, const json::object& data) {
+  Answer out;
+  const json::value* complete = data.if_contains("complete");
+  const bool all = complete != nullptr && complete->is_bool() && complete->get_bool();
+  if (request.wait && !all) out.exit_code = kExitNo;
+  if (format == Format::Json) {
+    out.out = to_pretty_json(data);
+  } else if (format == Format::Yaml) {
+    out.out = to_yaml(data);
+  } else {
+    out.out = printable(field(data, "message")) + "\n";
+  }
+  const json::value* warnings = data.if_contains("warnings");
+  if (warnings != nullptr && warnings->is_array()) {
+    for (const json::value& warning : warnings->get_array()) {
+      out.err +=
+          fmt::format("{}warning: {}\n", out.err.empty() ? "" : "heraldctl: ", flat(warning));
+    }
+  }
+  return out;
+}
+
 Answer nonsense(const std::string& why) {
   return {kExitUnreachable, "",
           fmt::format("the daemon's reply cannot be understood ({}): are heraldctl and heraldd of "
@@ -208,8 +233,20 @@ Answer nonsense(const std::string& why) {
 
 }  // namespace
 
+bool is_order(const Request& request) {
+  return request.command == "drain" || request.command == "undrain" || request.command == "move" ||
+         request.command == "force-dead";
+}
+
 std::string to_line(const Request& request) {
   json::object out{{"command", request.command}};
+  if (is_order(request)) {
+    if (!request.node.empty()) out["node"] = request.node;
+    if (!request.ip.empty()) out["ip"] = request.ip;
+    out["wait"] = request.wait;
+    out["timeout_ms"] =
+        std::chrono::duration_cast<std::chrono::milliseconds>(request.timeout).count();
+  }
   if (!request.what.empty()) {
     out["what"] = request.what;
     out["name"] = request.name;
@@ -233,6 +270,7 @@ Answer answer(const Request& request, Format format, std::string_view reply) {
 
   Answer out;
   const json::object& object = data->get_object();
+  if (is_order(request)) return order_answer(request, format, object);
   const json::value* list = request.command == "get" ? object.if_contains(request.what) : nullptr;
   if (request.command == "get") {
     if (list == nullptr || !list->is_array()) {

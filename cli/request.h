@@ -3,13 +3,23 @@
 
 #include <string>
 
+#include "base/time.h"
+
 namespace herald::cli {
 
 struct Request {
-  std::string command;  // "status", "get", "explain"
+  std::string command;  // "status", "get", "explain", "drain", "undrain", "move", "force-dead"
   std::string what;     // "services", "service", ...; empty: not sent
   std::string name;     // of one object; empty: all
+
+  // For those that change something.
+  std::string node = {};   // empty: not sent
+  std::string ip = {};     // empty: not sent
+  bool wait = true;        // for all to have happened
+  Duration timeout = 10s;  // then it is answered anyway
 };
+// Whether the request changes something.
+bool is_order(const Request& request);
 
 // {"command":"get","what":"services","name":""} and a line feed.
 std::string to_line(const Request& request);

@@ -56,6 +56,10 @@ void Peers::force_dead(const NodeName& node) {
   }
 }
 
+void Peers::spare(const NodeName& node) {
+  std::erase_if(forced_dead_, [&](const auto& forced) { return forced.first == node; });
+}
+
 bool Peers::forced_dead(const MemberDocument& document) const {
   return document.node != self_ && !document.revoked &&
          forced_dead_.contains({document.node, document.inc});

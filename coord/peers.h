@@ -47,6 +47,11 @@ class Peers {
   void on_cas(const MemberDocument& document, CasOutcome outcome, Instant now);
   // V4: an operator knows that this life of the node is over. Revoked as by V3, but at once.
   void force_dead(const NodeName& node);
+  // The word is taken back. A write that is under way may still be carried out.
+  void spare(const NodeName& node);
+  bool is_forced_dead(const NodeName& node, Incarnation inc) const {
+    return forced_dead_.contains({node, inc});
+  }
   // True if a peer's being heard has changed.
   bool on_report(const GuardReport& report, Instant now);
   void tick(MayRevoke may, Instant now);

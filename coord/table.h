@@ -76,6 +76,8 @@ class Table {
   // The owner is wished to pass `vip` on to `to`: edit() writes it into the shard, whoever owns it.
   // Forgotten when the owner has changed since.
   void wish_move(const IpAddress& vip, const NodeName& to);
+  // Nobody waits for it any more: it is not written if it has not been yet.
+  void forget_move(const IpAddress& vip) { asked_moves_.erase(vip); }
 
   // When edit() would have something to do that it has not now (orphans that wait for their turn).
   std::optional<Instant> next_deadline() const { return orphans_due_; }

@@ -174,9 +174,13 @@ void AdminServer::Impl::read(const Pointer& c) {
         } else if (bad) {
           self->drop(c);
         } else {
-          std::string answer = self->handler_(std::string_view(c->in).substr(0, length - 1));
+          c->timer.cancel();  // the handler has its own limits
+          const std::string request = c->in.substr(0, length - 1);
           c->in.erase(0, length);
-          self->reply(c, std::move(answer), false);
+          self->handler_(request, [self, c](std::string answer) {
+            if (self->closed_ || !c->socket.is_open()) return;
+            self->reply(c, std::move(answer), false);
+          });
         }
       });
 }

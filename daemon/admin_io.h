@@ -2,7 +2,8 @@
 //
 // Clients are not trusted to be quick, brief or few: a request line is at most 64 KiB, each step
 // (a line in, an answer out) may take 30 s, and of 32 connections the one that has been idle
-// longest makes room for the next. Only the user of the daemon may connect (mode 0600).
+// longest makes room for the next. What is asked may take its time to be answered. Only the user of
+// the daemon may connect (mode 0600).
 #pragma once
 
 #include <cstddef>
@@ -28,8 +29,10 @@ struct AdminLimits {
 
 class AdminServer {
  public:
-  // Takes a request line and returns the answer, both without their line feed.
-  using Handler = std::function<std::string(std::string_view request)>;
+  // Takes a request line, and calls `reply` with the answer, both without their line feed: once,
+  // from the loop, at once or later. An answer that nobody waits for any more is dropped.
+  using Reply = std::function<void(std::string answer)>;
+  using Handler = std::function<void(std::string_view request, Reply reply)>;
 
   // Listens at `path`, whose directory is created if missing. What a dead process left there is
   // removed; a living one is not. The error is a sentence with the path and what to do. The handler

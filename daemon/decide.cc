@@ -236,14 +236,15 @@ Allocation allocate(const Policies& policies, const coord::Table& table,
 }
 
 coord::TablePlan place(const Policies& policies, const ipam::Holdings& holdings,
-                       const coord::Peers& peers, const std::set<NodeName>& drained, Instant now) {
+                       const coord::Peers& peers, const Unwilling& unwilling, Instant now) {
   struct Member {
     const coord::MemberDocument* document;
     Labels labels;
   };
   std::vector<Member> members;
   for (const auto& [name, peer] : peers.all()) {
-    if (!peers.heard(name, now) || peer.document.info.draining) continue;
+    if (!peers.heard(name, now) || peer.document.info.draining || name == unwilling.leaving)
+      continue;
     members.push_back({&peer.document, policies.node_labels(name, peer.document.info.labels)});
   }
 
@@ -273,7 +274,9 @@ coord::TablePlan place(const Policies& policies, const ipam::Holdings& holdings,
       }
       planned.candidates.push_back({m.document->node, preference});
     }
-    const auto undrained = [&](const coord::Candidate& c) { return !drained.contains(c.node); };
+    const auto undrained = [&](const coord::Candidate& c) {
+      return !unwilling.drained.contains(c.node);
+    };
     auto& candidates = planned.candidates;
     if (std::any_of(candidates.begin(), candidates.end(), undrained)) {
       std::erase_if(candidates, std::not_fn(undrained));

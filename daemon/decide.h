@@ -78,10 +78,15 @@ using Statuses = std::map<ObjectName, coord::StatusDocument>;
 Allocation allocate(const Policies& policies, const coord::Table& table,
                     const ipam::Holdings& pending, const Statuses& statuses);
 
-// For every VIP of `holdings`: its services and the members that may own it, for the table. Drained
-// members may own it only if nobody else may: the last one is never drained away.
+// Who is not to own IPs: drained members only if nobody else may (the last one is never drained
+// away), the one that is leaving in no case.
+struct Unwilling {
+  const std::set<NodeName>& drained;
+  std::optional<NodeName> leaving;
+};
+// For every VIP of `holdings`: its services and the members that may own it, for the table.
 coord::TablePlan place(const Policies& policies, const ipam::Holdings& holdings,
-                       const coord::Peers& peers, const std::set<NodeName>& drained, Instant now);
+                       const coord::Peers& peers, const Unwilling& unwilling, Instant now);
 
 // What the table says is held by whom.
 ipam::Holdings holdings_of(const coord::Table& table);

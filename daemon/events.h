@@ -11,6 +11,7 @@
 #include "bgp/session.h"
 #include "coord/guard.h"
 #include "coord/store.h"
+#include "daemon/operator_request.h"
 #include "l2/frame.h"
 #include "l2/grants.h"
 #include "model/desired.h"
@@ -58,11 +59,15 @@ struct ConflictSeen {  // another station uses a VIP that is ours
   IpAddress vip;
   MacAddress station;
 };
+struct OperatorAsked {
+  std::uint64_t id = 0;  // comes back with the answer
+  OperatorRequest request;
+};
 struct StopRequested {};
 
 using Event = std::variant<TimePassed, DesiredRead, LinksRead, StoreAnswered, StoreChanged,
                            GuardReported, BgpConnected, BgpConnectFailed, BgpReceived, BgpClosed,
-                           ConflictSeen, StopRequested>;
+                           ConflictSeen, OperatorAsked, StopRequested>;
 
 // ---- out: to be carried out in the order given
 // -----------------------------------------------------
@@ -89,12 +94,17 @@ struct ActBgp {
   PeerName peer;
   bgp::Action action;
 };
+struct OperatorAnswered {  // once for each OperatorAsked
+  std::uint64_t id = 0;
+  OperatorAnswer answer;
+};
 struct Log {  // a transition, subject first
   enum class Level : std::uint8_t { Info, Warning, Error } level = Level::Info;
   std::string text;
 };
 struct Exit {};  // after a stop: everything was handed over, or time ran out
 
-using Effect = std::variant<SetGrants, ApplyGuard, SendFrame, AskStore, ActBgp, Log, Exit>;
+using Effect =
+    std::variant<SetGrants, ApplyGuard, SendFrame, AskStore, ActBgp, OperatorAnswered, Log, Exit>;
 
 }  // namespace herald::daemon

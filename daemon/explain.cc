@@ -8,6 +8,7 @@
 
 #include "base/text.h"
 #include "coord/placement.h"
+#include "daemon/operations.h"
 #include "daemon/story.h"
 
 namespace herald::daemon {
@@ -93,12 +94,31 @@ std::optional<Story> explain_service(const View& view, const ObjectName& name) {
 
 namespace {
 
+// Why members that are not among `eligible` may not own it, and where it is wished to go.
+void tell_others(const View& view, const IpAddress& ip, const coord::TableEntry& entry,
+                 const std::vector<coord::Candidate>& eligible, Story& story) {
+  const Node& node = view.node();
+  for (const auto& [name, peer] : node.peers().all()) {
+    if (std::any_of(eligible.begin(), eligible.end(),
+                    [&, &member = name](const auto& c) { return c.node == member; })) {
+      continue;
+    }
+    const std::string why = why_not_eligible(name, ip, entry.services, view.policies(),
+                                             node.peers(), node.cluster().drained, view.instant());
+    story.fact(fmt::format("{} may not own it: {}", name.str(),
+                           why.empty() ? "other nodes are on its subnet, this one is not" : why));
+  }
+  if (entry.move_to) {
+    story.fact(fmt::format("its owner is asked to pass it on to {}", entry.move_to->str()));
+  }
+}
+
 // Which members may own the VIP, and why its owner is the one.
 void tell_owner(const View& view, const IpAddress& ip, const coord::TableEntry& entry,
                 Story& story) {
   const Node& node = view.node();
   const auto plan = place(view.policies(), {{ip, entry.services}}, node.peers(),
-                          node.cluster().drained, view.instant());
+                          {node.cluster().drained, {}}, view.instant());
   const auto& candidates = plan.at(ip).candidates;
   std::vector<std::string> eligible;
   for (const coord::Candidate& c : candidates) {
@@ -108,6 +128,7 @@ void tell_owner(const View& view, const IpAddress& ip, const coord::TableEntry& 
   }
   story.fact(fmt::format("nodes that may own it: {}", some(eligible)));
   story.set("eligible", strings(eligible));
+  tell_others(view, ip, entry, candidates, story);
   if (!entry.owner) {
     story.set("why_owner", "");
     return;
@@ -117,11 +138,19 @@ void tell_owner(const View& view, const IpAddress& ip, const coord::TableEntry& 
   const auto best = coord::choose_owner(ip, candidates, counts);
   const bool may = std::any_of(candidates.begin(), candidates.end(),
                                [&](const auto& c) { return c.node == *entry.owner; });
-  const char* why = !may ? "leaving" : best == *entry.owner ? "placed" : "sticky";
+  const bool kept = may && node.cluster().drained.contains(*entry.owner);
+  const char* why = !may ? "leaving" : kept ? "kept" : best == *entry.owner ? "placed" : "sticky";
   story.set("why_owner", why);
   if (!may) {
     story.fact(
         fmt::format("{} owns it and may not any more: it will be handed over", entry.owner->str()));
+  } else if (kept) {
+    story.fact(
+        fmt::format("{} is drained and keeps it: no other node may own it", entry.owner->str()));
+    story.advise(
+        fmt::format("bring up another node that may own it before {} is stopped, or "
+                    "`heraldctl undrain {}`",
+                    entry.owner->str(), entry.owner->str()));
   } else if (best == *entry.owner) {
     story.fact(
         fmt::format("{} owns it: by weight, then by the fewest IPs, it would be chosen again",

@@ -205,6 +205,12 @@ void tell_member(const View& view, const NodeName& name, const coord::Peers::Pee
   story.set("incarnation", d.inc.value);
   story.set("revoked", d.revoked);
   story.set("draining", d.info.draining);
+  const bool drained = node.cluster().drained.contains(name);
+  story.set("drained", drained);
+  if (drained) {
+    story.fact("an operator drained it: it owns only what no other node may own");
+    story.advise(fmt::format("`heraldctl undrain {}` when it is to own IPs again", name.str()));
+  }
   story.set("lease_remaining_ms", left_ms);
   story.set("lease", lease_word(lease.kind));
   story.set("guards", strings(lease.guards));
@@ -255,7 +261,7 @@ void tell_member(const View& view, const NodeName& name, const coord::Peers::Pee
       if (!p.node_selector || p.node_selector->matches(labels)) policies.push_back(p.name);
     }
     const auto plan = place(view.policies(), holdings_of(node.table()), node.peers(),
-                            node.cluster().drained, view.instant());
+                            {node.cluster().drained, {}}, view.instant());
     for (const auto& [vip, planned] : plan) {
       if (std::any_of(planned.candidates.begin(), planned.candidates.end(),
                       [&](const auto& c) { return c.node == name; })) {
@@ -273,7 +279,10 @@ void tell_member(const View& view, const NodeName& name, const coord::Peers::Pee
   story.set("eligible", strings(eligible));
   story.set("ips", strings(owned));
   story.verdict = fmt::format("{}{}: owns {} IPs, may own {}", state,
-                              d.info.draining ? " (draining)" : "", owned.size(), eligible.size());
+                              d.info.draining ? " (draining)"
+                              : drained       ? " (drained)"
+                                              : "",
+                              owned.size(), eligible.size());
 }
 
 }  // namespace

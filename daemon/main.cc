@@ -34,6 +34,7 @@
 #include "daemon/admin_io.h"
 #include "daemon/logging_io.h"
 #include "daemon/node.h"
+#include "daemon/operator_wire.h"
 #include "daemon/report.h"
 #include "daemon/shell.h"
 #include "daemon/store_factory_io.h"
@@ -278,12 +279,19 @@ int run(const config::Settings& settings, config::ManifestWatcher& manifests) {
                                   }});
 
   Node node(config, boot_now());
-  const auto admin = AdminServer::open(loop, settings.admin, [&](std::string_view request) {
-    ShellFacts facts = shell.facts();
-    facts.store_uri = settings.store;
-    facts.responder = "packet";
-    return answer(node, facts, request, boot_now());
-  });
+  const auto admin = AdminServer::open(
+      loop, settings.admin, [&](std::string_view request, const AdminServer::Reply& reply) {
+        if (auto asked = parse_operator_request(request)) {
+          if (!*asked)
+            return reply(to_line(OperatorAnswer{false, false, asked->error(), {}, {}, {}, {}}));
+          return shell.ask(std::move(**asked),
+                           [reply](const OperatorAnswer& said) { reply(to_line(said)); });
+        }
+        ShellFacts facts = shell.facts();
+        facts.store_uri = settings.store;
+        facts.responder = "packet";
+        reply(answer(node, facts, request, boot_now()));
+      });
   if (!admin) return fail(admin.error());
 
   const bool clean = shell.run(node, {manifests, links, **store, responder, heartbeats, peers});

@@ -42,6 +42,7 @@ std::vector<Effect> Node::step(const Event& event, Instant now) {
     answer(asked, coord::StoreFailed{"no answer in time"}, now);
   }
   run_machines(now);
+  operations_.tick(for_operations(now), now);
   emit_rest(now);
   return std::exchange(effects_, {});
 }
@@ -104,8 +105,24 @@ void Node::on(const ConflictSeen& e, Instant now) {
       Log::Level::Warning);
 }
 
+void Node::on(const OperatorAsked& e, Instant now) {
+  if (stop_by_ || exit_sent_) {
+    effects_.push_back(OperatorAnswered{
+        e.id, {false, false, "this node is stopping: ask another", {}, {}, {}, {}}});
+    return;
+  }
+  operations_.ask(e.id, e.request, for_operations(now), now);
+  dirty_ = true;
+}
+
+Operations::Parts Node::for_operations(Instant now) {
+  return {config_.name,           policies_,     cluster_, table_, peers_,
+          may_revoke(now).fenced, store_trouble_};
+}
+
 void Node::on(const StopRequested&, Instant now) {
   if (stop_by_) return;
+  operations_.stop();
   stop_by_ = now + config_.drain_timeout;
   log("stopping: handing over");
   dirty_ = true;
@@ -214,7 +231,8 @@ void Node::answer(const StoreRequests::Asked& asked, const coord::StoreReply& re
                 peers_.on_cas(d, outcome, now);
                 if (outcome == coord::CasOutcome::Won) {
                   log(fmt::format("member {} revoked: {}", d.node.str(),
-                                  d.guards.empty()
+                                  peers_.is_forced_dead(d.node, d.inc) ? "by an operator's word"
+                                  : d.guards.empty()
                                       ? "silent for " + to_string(config_.timing.revoke_after)
                                       : "its guards have not heard it for " +
                                             to_string(config_.guard_timing.patience)),
@@ -311,8 +329,9 @@ void Node::reconcile(Instant now) {
     } else {
       allocations_.forget();
     }
-    plan = place(policies_, allocation ? allocation->holdings : holdings_of(table_), peers_,
-                 cluster_.document().drained, now);
+    plan = place(
+        policies_, allocation ? allocation->holdings : holdings_of(table_), peers_,
+        {cluster_.document().drained, stop_by_ ? std::optional(config_.name) : std::nullopt}, now);
   }
   if (membership_.joined()) table_.edit(plan, editor, peers_, now);
   for (const coord::RefusedMove& refused : table_.take_refused_moves()) {
@@ -448,6 +467,12 @@ void Node::emit_rest(Instant now) {
   for (auto& request : cluster_.take_requests()) ask(std::move(request), now);
   for (auto& frame : l2_.take_frames()) effects_.push_back(std::move(frame));
   for (auto& effect : bgp_.take_effects()) effects_.push_back(std::move(effect));
+  for (auto& answered : operations_.take_answers()) {
+    const OperatorAnswer& a = answered.answer;
+    log("operator: " + (a.accepted ? a.message : "refused: " + a.message));
+    for (const std::string& warning : a.warnings) log("operator: " + warning, Log::Level::Warning);
+    effects_.push_back(OperatorAnswered{answered.id, std::move(answered.answer)});
+  }
   if (exit_sent_ && stop_by_) {
     effects_.push_back(Exit{});
     stop_by_.reset();
@@ -471,6 +496,7 @@ std::optional<Instant> Node::next_deadline() const {
   if (membership_.joined()) next = earliest(next, table_.next_deadline());
   next = earliest(next, store_.next_deadline());
   next = earliest(next, cluster_.next_deadline());
+  next = earliest(next, operations_.next_deadline());
   if (right && membership_.joined()) next = earliest(next, membership_.deadline());
   next = earliest(next, allocations_.next_deadline());
   next = earliest(next, statuses_.next_deadline());

@@ -27,6 +27,7 @@
 #include "daemon/decide.h"
 #include "daemon/events.h"
 #include "daemon/l2_speaker.h"
+#include "daemon/operations.h"
 #include "daemon/store_requests.h"
 
 namespace herald::daemon {
@@ -84,6 +85,7 @@ class Node {
   void on(const BgpReceived& e, Instant now);
   void on(const BgpClosed& e, Instant now);
   void on(const ConflictSeen& e, Instant now);
+  void on(const OperatorAsked& e, Instant now);
   void on(const StopRequested& e, Instant now);
 
   void see(const coord::Document& document, Instant now);
@@ -96,6 +98,7 @@ class Node {
   void reconcile(Instant now);
   void set_l2(Instant now);
   void finish_stop(Instant now);
+  Operations::Parts for_operations(Instant now);
   coord::MemberInfo member_info() const;
 
   std::string heartbeat_key() const;
@@ -120,6 +123,7 @@ class Node {
   StatusWriter statuses_;
   L2Speaker l2_;
   BgpSpeaker bgp_;
+  Operations operations_;
 
   StoreRequests store_;
   std::string store_trouble_;

@@ -160,6 +160,7 @@ json::array Report::nodes() const {
         {"leader",
          node_.election().current() && node_.election().current()->holder == name && !d.revoked},
         {"draining", d.info.draining},
+        {"drained", node_.cluster().drained.contains(name)},
         {"version", d.info.version},
         {"ips", owned == counts.end() ? 0 : owned->second},
         {"interfaces", std::move(links)}});
@@ -248,6 +249,17 @@ json::object Report::status() const {
         "not all manifests could be read: nothing is released until they can, see the errors "
         "above");
   }
+  if (policies_.known()) {
+    for (const NodeName& drained : node_.cluster().drained) {
+      for (const IpAddress& ip : kept_by(drained, policies_, node_.table(), node_.peers(),
+                                         node_.cluster().drained, now_)) {
+        warnings.emplace_back(
+            fmt::format("{} is drained and keeps {}: no other node may own it, see `heraldctl "
+                        "explain ip {}`",
+                        drained.str(), to_string(ip), to_string(ip)));
+      }
+    }
+  }
   const auto& leader = node_.election().current();
   std::size_t established = 0;
   for (const auto& [name, s] : node_.sessions()) {
@@ -329,7 +341,8 @@ std::string answer(const Node& node, const ShellFacts& facts, std::string_view r
     auto explained = explain(view, what, name);
     return explained ? accept(std::move(*explained)) : refuse(explained.error());
   }
-  return refuse("unknown command '" + std::string(command) + "': status, get or explain service");
+  return refuse("unknown command '" + std::string(command) +
+                "': status, get, explain, drain, undrain, move or force-dead");
 }
 
 }  // namespace herald::daemon

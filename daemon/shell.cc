@@ -10,6 +10,7 @@
 #include <csignal>
 #include <cstdint>
 #include <deque>
+#include <functional>
 #include <map>
 #include <optional>
 #include <set>
@@ -43,7 +44,9 @@ using ErrorCode = boost::system::error_code;
 namespace {
 
 constexpr auto kDebounce = std::chrono::milliseconds(50);  // an editor writes in several steps
-constexpr auto kLookAgain = std::chrono::seconds(5);       // manifests, links that had a problem
+// Whoever stops a process group and its members signals us twice: that is one wish.
+constexpr Duration kSameSignal = 500ms;
+constexpr auto kLookAgain = std::chrono::seconds(5);  // manifests, links that had a problem
 // A machine whose deadline lies in the past after a tick is wrong, but must not eat the processor.
 constexpr Duration kShortestWait = 1ms;
 
@@ -85,6 +88,7 @@ class Shell::Impl {
   bool run(Node& node, const Parts& parts);
   void post(Event event);
   void post_store_trouble(std::string sentence);
+  void ask(OperatorRequest request, std::function<void(const OperatorAnswer&)> answered);
   ShellFacts facts() const;
 
  private:
@@ -95,6 +99,7 @@ class Shell::Impl {
   void perform(SendFrame& e) { parts_->responder.send(e.link, e.frame); }
   void perform(AskStore& e) { parts_->store.request(e.id, std::move(e.request)); }
   void perform(ActBgp& e) { parts_->peers.perform(e.peer, e.action); }
+  void perform(OperatorAnswered& e);
   void perform(Log& e) { spdlog::log(level_of(e.level), "{}", e.text); }
   void perform(Exit&);
 
@@ -132,6 +137,10 @@ class Shell::Impl {
   std::optional<l2::LinkGrants> unserved_;
   std::map<LinkIndex, std::string> link_problems_;
   std::string links_trouble_;
+
+  std::uint64_t last_asked_ = 0;
+  std::map<std::uint64_t, std::function<void(const OperatorAnswer&)>> asked_;
+  std::optional<Instant> stop_asked_;  // when the first signal to stop came
 };
 
 // ---- the seam
@@ -165,6 +174,20 @@ void Shell::Impl::perform(SetGrants& e) {
 
 void Shell::Impl::perform(ApplyGuard& e) {
   parts_->heartbeats.apply(std::move(e.orders));
+}
+
+void Shell::Impl::ask(OperatorRequest request,
+                      std::function<void(const OperatorAnswer&)> answered) {
+  asked_[++last_asked_] = std::move(answered);
+  feed(OperatorAsked{last_asked_, std::move(request)});
+}
+
+void Shell::Impl::perform(OperatorAnswered& e) {
+  const auto it = asked_.find(e.id);
+  if (it == asked_.end()) return;
+  const auto answered = std::move(it->second);
+  asked_.erase(it);
+  answered(e.answer);
 }
 
 void Shell::Impl::perform(Exit&) {
@@ -338,13 +361,16 @@ void Shell::Impl::wait_for_signals() {
     if (signal == SIGHUP) {
       spdlog::info("shell SIGHUP: manifests are read again");
       read_manifests(false);
-    } else if (node_->stopping()) {
+    } else if (stop_asked_ && boot_now() < *stop_asked_ + kSameSignal) {
+      spdlog::info("shell the same signal again: it stops already");
+    } else if (stop_asked_) {
       spdlog::warn("shell second signal: exits without hand-over");
       exiting_ = true;
       loop_.stop();
     } else {
       spdlog::info("shell {}: hands over and stops", signal == SIGTERM ? "SIGTERM" : "SIGINT");
       notify_systemd("STOPPING=1");
+      stop_asked_ = boot_now();
       feed(StopRequested{});
     }
     wait_for_signals();
@@ -374,6 +400,9 @@ void Shell::post(Event event) {
 }
 void Shell::post_store_trouble(std::string sentence) {
   impl_->post_store_trouble(std::move(sentence));
+}
+void Shell::ask(OperatorRequest request, std::function<void(const OperatorAnswer&)> answered) {
+  impl_->ask(std::move(request), std::move(answered));
 }
 bool Shell::run(Node& node, Parts parts) {
   return impl_->run(node, parts);

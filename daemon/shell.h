@@ -7,6 +7,7 @@
 // its instants are read from, so a suspend ends in a tick at once.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <string>
 
@@ -48,6 +49,10 @@ class Shell {
   void post(Event event);
   // A sentence for the log; from any thread.
   void post_store_trouble(std::string sentence);
+
+  // What an operator asks of the node; `answered` is called once, from the loop, unless the loop
+  // ends before. On the loop's thread.
+  void ask(OperatorRequest request, std::function<void(const OperatorAnswer&)> answered);
 
   // All that the node acts and looks through; they outlive run().
   struct Parts {

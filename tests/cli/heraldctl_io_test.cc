@@ -149,7 +149,8 @@ TEST(Heraldctl, UsageIsExitCode2) {
   const Directory dir;
   for (const char* arguments :
        {"", "get", "get nonsense", "explain service", "explain service web", "get services web",
-        "status -o xml", "status --nonsense", "frobnicate"}) {
+        "status -o xml", "status --nonsense", "frobnicate", "move 10.0.0.1", "node", "node n1",
+        "drain --timeout soon", "drain --timeout 1h"}) {
     const Ran ran = heraldctl(dir, arguments);
     EXPECT_EQ(ran.exit_code, kExitUsage) << arguments << "\n" << ran.out << ran.err;
     EXPECT_EQ(ran.out, "") << arguments;
@@ -158,6 +159,26 @@ TEST(Heraldctl, UsageIsExitCode2) {
   for (const char* arguments : {"--help", "get --help", "--version"}) {
     EXPECT_EQ(heraldctl(dir, arguments).exit_code, kExitOk) << arguments;
   }
+}
+
+TEST(Heraldctl, ForceDeadIsAskedBackOrNeedsYes) {
+  const Directory dir;
+  const std::string order = "--admin " + dir.file("nobody.sock") + " node force-dead n3";
+  const Ran unasked = heraldctl(dir, order);
+  EXPECT_EQ(unasked.exit_code, kExitUsage);
+  EXPECT_THAT(unasked.err, HasSubstr("add --yes"));
+  EXPECT_EQ(heraldctl(dir, order + " --yes").exit_code, kExitUnreachable);
+}
+
+TEST(Heraldctl, OrdersTakeTheirTime) {
+  const Directory dir;
+  TinyDaemon daemon(dir.file("admin.sock"),
+                    R"({"ok":true,"data":{"message":"n1 is drained","complete":true}})"
+                    "\n");
+  const Ran ran = heraldctl(dir, "drain n1 --timeout 1m --admin " + dir.file("admin.sock"));
+  EXPECT_EQ(ran.exit_code, kExitOk) << ran.err;
+  EXPECT_EQ(ran.out, "n1 is drained\n");
+  EXPECT_EQ(daemon.request(), R"({"command":"drain","node":"n1","wait":true,"timeout_ms":60000})");
 }
 
 TEST(Ask, NeverHangs) {

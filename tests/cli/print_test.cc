@@ -28,6 +28,39 @@ TEST(Request, IsOneLine) {
             "{\"command\":\"explain\",\"what\":\"service\",\"name\":\"a/\\n\\\"\"}\n");
 }
 
+TEST(Request, OrdersCarryTheirArguments) {
+  EXPECT_EQ(to_line({.command = "drain", .what = "", .name = ""}),
+            "{\"command\":\"drain\",\"wait\":true,\"timeout_ms\":10000}\n");
+  EXPECT_EQ(to_line({.command = "move",
+                     .what = "",
+                     .name = "",
+                     .node = "n2",
+                     .ip = "10.0.0.1",
+                     .wait = false,
+                     .timeout = 1500ms}),
+            "{\"command\":\"move\",\"node\":\"n2\",\"ip\":\"10.0.0.1\",\"wait\":false,"
+            "\"timeout_ms\":1500}\n");
+}
+
+// A script that goes on with a reboot must see that something is left.
+TEST(Print, OrdersWarnOnStderrAndFailIfSomethingIsLeft) {
+  const std::string done =
+      R"({"ok":true,"data":{"message":"n1 is drained","complete":true,"warnings":[]}})";
+  const std::string left =
+      R"({"ok":true,"data":{"message":"n1 is drained","complete":false,"warnings":["n1 keeps 10.0.0.1"]}})";
+  Request drain{.command = "drain", .what = "", .name = ""};
+  Answer a = answer(drain, Format::Table, done);
+  EXPECT_EQ(a.exit_code, kExitOk);
+  EXPECT_EQ(a.out, "n1 is drained\n");
+  EXPECT_EQ(a.err, "");
+  a = answer(drain, Format::Json, left);
+  EXPECT_EQ(a.exit_code, kExitNo);
+  EXPECT_THAT(a.out, HasSubstr("\"complete\": false"));
+  EXPECT_EQ(a.err, "warning: n1 keeps 10.0.0.1\n");
+  drain.wait = false;
+  EXPECT_EQ(answer(drain, Format::Table, left).exit_code, kExitOk);
+}
+
 // One reply for each list: as a table, and wide.
 TEST(Print, Tables) {
   const struct {
@@ -52,12 +85,13 @@ TEST(Print, Tables) {
        "IP        SERVICES     POOL  OWNER  REASON  EPOCH  INTERFACES\n"
        "10.0.0.1  default/web  -     -      -       4      -\n"},
       {"nodes",
-       R"({"name":"n1","state":"GUARDED","leader":true,"ips":3,"lease":"guards","lease_remaining_ms":140,
+       R"({"name":"n1","state":"GUARDED","leader":true,"drained":false,"ips":3,"lease":"guards","lease_remaining_ms":140,
            "guards":["n2","n3"],"interfaces":["eth0"],"incarnation":2,"revision":77})",
-       "NAME  STATE    LEADER  IPS  LEASE   LEFT   GUARDS  INTERFACES\n"
-       "n1    GUARDED  yes     3    guards  140ms  n2,n3   eth0\n",
-       "NAME  STATE    LEADER  IPS  LEASE   LEFT   GUARDS  INTERFACES  INCARNATION  REVISION\n"
-       "n1    GUARDED  yes     3    guards  140ms  n2,n3   eth0        2            77\n"},
+       "NAME  STATE    LEADER  DRAINED  IPS  LEASE   LEFT   GUARDS  INTERFACES\n"
+       "n1    GUARDED  yes     no       3    guards  140ms  n2,n3   eth0\n",
+       "NAME  STATE    LEADER  DRAINED  IPS  LEASE   LEFT   GUARDS  INTERFACES  INCARNATION  "
+       "REVISION\n"
+       "n1    GUARDED  yes     no       3    guards  140ms  n2,n3   eth0        2            77\n"},
       // 2^64 is more than a JSON number holds exactly: the daemon sends such counts as strings.
       {"pools",
        R"({"name":"lan6","total":"18446744073709551616","used":1,

@@ -36,7 +36,15 @@ class AdminTest : public testing::Test {
 
   Result<std::unique_ptr<AdminServer>> open(AdminLimits limits = {}) {
     return AdminServer::open(
-        loop_, path_, [](std::string_view request) { return "<" + std::string(request) + ">"; },
+        loop_, path_,
+        [this](std::string_view request, AdminServer::Reply reply) {
+          if (request == "later") {
+            later_ = std::move(reply);
+          } else {
+            reply("<" + std::string(request) + ">");
+            if (request == "now") later_("<at last>");
+          }
+        },
         limits);
   }
   void start(AdminLimits limits = {}) {
@@ -78,6 +86,7 @@ class AdminTest : public testing::Test {
 
   std::string directory_, path_;
   boost::asio::io_context loop_;
+  AdminServer::Reply later_;  // to the request that waits
   std::unique_ptr<AdminServer> server_;
   std::thread thread_;
 };
@@ -95,6 +104,27 @@ TEST_F(AdminTest, ManyLinesOverOneConnectionInAnyPieces) {
   EXPECT_EQ(hear(client, 8), "<a>\n<b>\n");
   ASSERT_TRUE(say(client, "d\n"));
   EXPECT_EQ(hear(client, 5), "<cd>\n");
+}
+
+TEST_F(AdminTest, AnAnswerMayComeLater) {
+  start({.idle = 50ms});
+  const UniqueFd client = connect();
+  ASSERT_TRUE(say(client, "later\nnext\n"));
+  pollfd p{.fd = client.get(), .events = POLLIN, .revents = 0};
+  EXPECT_EQ(::poll(&p, 1, 200), 0) << "neither answered nor closed";
+  EXPECT_EQ(cli::ask(path_, "now\n").value(), "<now>");
+  EXPECT_EQ(hear(client, 17), "<at last>\n<next>\n");
+}
+
+TEST_F(AdminTest, AnAnswerThatNobodyWaitsForAnyMoreIsDropped) {
+  start();
+  {
+    const UniqueFd client = connect();
+    ASSERT_TRUE(say(client, "later\n"));
+    EXPECT_EQ(cli::ask(path_, "x\n").value(), "<x>") << "the one before was read";
+  }
+  EXPECT_EQ(cli::ask(path_, "now\n").value(), "<now>");
+  EXPECT_EQ(cli::ask(path_, "y\n").value(), "<y>");
 }
 
 TEST_F(AdminTest, AnEndlessLineIsRefused) {
