@@ -37,6 +37,13 @@ class Etcd:
             self.lab.kill(self.process)
         self.process = None
 
+    def freeze(self):
+        """It answers nothing, but its connections stay open, until thaw()."""
+        self.lab.signal(self.process, signal.SIGSTOP)
+
+    def thaw(self):
+        self.lab.signal(self.process, signal.SIGCONT)
+
     @staticmethod
     def healthy():
         def ask():

@@ -23,43 +23,83 @@ MANIFESTS = os.path.join(ROOT, "integration", "manifests", "failover")
 VIPS = ["10.25.150.201", "10.25.150.202", "fd25:150::2:1", "fd25:150::2:2"]
 # Each with the time between adverts in s; None: Herald.
 SYSTEMS = {"herald": None, "keepalived-10ms": 0.01, "keepalived-100ms": 0.1}
-CALM_S = 0.25  # before the event, to see that all was well
-AFTER_S = 0.5  # after it, to see whether it stays so
+CALM_S = 0.2  # before the event, to see that all was well
+AFTER_S = 0.4  # after it, to see whether it stays so
 MOVE_LIMIT_S = 8.0  # what another node has to answer within, or the measurement goes on without
+STORE_OUTAGE_S = 2.5  # more than a lease of the store
 BACK_S = 30.0  # what all has to be as before within
 
 
 @dataclass
 class Event:
-    """act(lab, node), then for hold_s or until others have taken over, undo(lab, node)."""
+    """act(lab, node, vips), then for hold_s or until others have taken over, undo(lab, node)."""
     name: str
     title: str
     act: Callable
-    undo: Callable
+    undo: Callable = lambda lab, n: None
     moves: set = field(default_factory=lambda: {"heraldd", "keepalived"})
     hold_s: float = 1.0  # when nothing moves
     returns: bool = False  # undo is measured as `return`, not as a part of the event
+    leader: bool = False  # befalls the leader, which gets the first VIP before, if it has none
     store: bool = False  # needs a store in a namespace of its own
+    compare: bool = True  # keepalived has something of the kind
+
+
+def crash_without_store(lab, node, vips):
+    """The others keep what they have; what it had has to wait for the store."""
+    lab.etcd.stop()
+    node.kill()
+    time.sleep(STORE_OUTAGE_S)
+    lab.etcd.start()
+
+
+def drain(lab, node, vips):
+    if node.ctl("drain", timeout=20) is None:
+        raise RuntimeError(f"{node.name}: heraldctl drain failed")
+
+
+def undrain(lab, node):
+    if node.ctl("undrain", timeout=20) is None:
+        raise RuntimeError(f"{node.name}: heraldctl undrain failed")
+
+
+def move(lab, node, vips):
+    target = next(n for n in lab.nodes if n is not node)
+    for vip in vips:
+        if node.ctl("move", vip, target.name, timeout=20) is None:
+            raise RuntimeError(f"{node.name}: heraldctl move {vip} {target.name} failed")
 
 
 EVENTS = {e.name: e for e in (
-    Event("crash", "SIGKILL of the daemon", lambda lab, n: n.kill(), lambda lab, n: n.start(),
+    Event("crash", "SIGKILL of the daemon", lambda lab, n, v: n.kill(), lambda lab, n: n.start(),
           returns=True),
-    Event("power-off", "power cut", lambda lab, n: n.power_off(), lambda lab, n: n.power_on(),
+    Event("leader-crash", "SIGKILL of the leader", lambda lab, n, v: n.kill(),
+          lambda lab, n: n.start(), returns=True, leader=True, compare=False),
+    Event("power-off", "power cut", lambda lab, n, v: n.power_off(), lambda lab, n: n.power_on(),
           returns=True),
-    Event("stop", "clean stop (SIGTERM)", lambda lab, n: n.stop(), lambda lab, n: n.start(),
+    Event("stop", "clean stop (SIGTERM)", lambda lab, n, v: n.stop(), lambda lab, n: n.start(),
           returns=True),
-    Event("freeze", "SIGSTOP, then SIGCONT", lambda lab, n: n.freeze(), lambda lab, n: n.thaw()),
-    Event("link-down", "cable pulled, then back", lambda lab, n: n.link_down(),
+    Event("drain", "heraldctl drain, then undrain", drain, undrain, compare=False),
+    Event("move", "heraldctl move, all VIPs of a node", move, compare=False),
+    Event("freeze", "SIGSTOP, then SIGCONT", lambda lab, n, v: n.freeze(), lambda lab, n: n.thaw()),
+    Event("link-down", "cable pulled, then back", lambda lab, n, v: n.link_down(),
           lambda lab, n: n.link_up()),
-    Event("cut-peers", "cut off from the peers", lambda lab, n: n.cut(peers=True),
+    Event("links-down", "all cables pulled, then back", lambda lab, n, v: n.link_down(every=True),
+          lambda lab, n: n.link_up(), store=True, compare=False),
+    Event("cut-peers", "cut off from the peers", lambda lab, n, v: n.cut(peers=True),
           lambda lab, n: n.heal(), moves={"keepalived"}),
-    Event("cut-store", "cut off from the store", lambda lab, n: n.cut(store=True),
-          lambda lab, n: n.heal(), moves=set(), hold_s=3.0, store=True),
-    Event("cut-both", "cut off from both", lambda lab, n: n.cut(peers=True, store=True),
-          lambda lab, n: n.heal(), store=True),
-    Event("store-down", "store stopped for 3 s", lambda lab, n: lab.etcd.stop(),
-          lambda lab, n: lab.etcd.start(), moves=set(), hold_s=3.0, store=True),
+    Event("cut-store", "cut off from the store", lambda lab, n, v: n.cut(store=True),
+          lambda lab, n: n.heal(), moves=set(), hold_s=STORE_OUTAGE_S, store=True, compare=False),
+    Event("cut-both", "cut off from both", lambda lab, n, v: n.cut(peers=True, store=True),
+          lambda lab, n: n.heal(), store=True, compare=False),
+    Event("store-down", "store stopped, then started", lambda lab, n, v: lab.etcd.stop(),
+          lambda lab, n: lab.etcd.start(), moves=set(), hold_s=STORE_OUTAGE_S, store=True,
+          compare=False),
+    Event("store-freeze", "store frozen, then not", lambda lab, n, v: lab.etcd.freeze(),
+          lambda lab, n: lab.etcd.thaw(), moves=set(), hold_s=STORE_OUTAGE_S, store=True,
+          compare=False),
+    Event("crash-no-store", "SIGKILL while the store is down", crash_without_store,
+          lambda lab, n: n.start(), returns=True, store=True, compare=False),
 )}
 RETURN = "return"
 
@@ -79,7 +119,7 @@ class Measured:
     longest_pause: float
 
 
-def failover_lab(system, store="embedded", profile="none"):
+def failover_lab(system, store="embedded", profile="default"):
     """The lab, to be entered; started() then brings the nodes up."""
     advert_s = SYSTEMS[system]
     if advert_s is None:
@@ -102,7 +142,7 @@ def settled(lab):
         if not all(node.ready() for node in lab.nodes):
             return None
         probe = lab.client.start_probe(VIPS, interval_ms=5.0, udp=True)
-        time.sleep(0.25)  # the length of the look
+        time.sleep(0.2)  # the length of the look
         seen = probe.end()
         now = {}
         for vip, report in seen.items():
@@ -122,13 +162,21 @@ def settled(lab):
 
 
 def measure(lab, event):
-    """The event at the node that answers for the first VIP; a list of one or two Measured."""
+    """The event at the node that answers for the first VIP, or at the leader; a list of one or two
+    Measured."""
     before = settled(lab)
     node = lab.node(before[VIPS[0]])
+    if event.leader:
+        leader = lab.node(node.ctl("status")["leader"])
+        if leader.name not in before.values():
+            if node.ctl("move", VIPS[0], leader.name, timeout=20) is None:
+                raise RuntimeError(f"{node.name}: heraldctl move {VIPS[0]} {leader.name} failed")
+            before = settled(lab)
+        node = leader
     hers = [vip for vip in VIPS if before[vip] == node.name]
     probe = lab.client.start_probe(VIPS, interval_ms=1.0, udp=True)
     time.sleep(CALM_S)
-    event.act(lab, node)
+    event.act(lab, node, hers)
     if node.speaker in event.moves:
         await_move(lab, probe, node, hers)
         time.sleep(AFTER_S)
@@ -186,9 +234,9 @@ def flaps(seen):
 
 class System:
     """A lab in a process of its own, since a lab's namespaces are called after its process: several
-    of them side by side. begin() an event, then result()."""
+    of them side by side. begin() events, then as many times result()."""
 
-    def __init__(self, name, store="embedded", profile="none", beside=()):
+    def __init__(self, name, store="embedded", profile="default", beside=()):
         """`beside`: the systems that run already."""
         self.name, self.failure = name, None
         self.pipe, end = multiprocessing.Pipe()

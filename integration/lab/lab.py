@@ -17,7 +17,6 @@ Namespaces are called after the process: one lab at a time in each.
 import glob
 import os
 import re
-import secrets
 import shutil
 import signal
 import subprocess
@@ -35,8 +34,7 @@ from .routers import Bird, Frr
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 COMMUNITY = "64512:150"
 STORES = ("embedded", "etcd")
-PROFILES = ("none", "default", "fast")
-HEARTBEAT_PORT = 7950
+PROFILES = ("default", "fast", "none")
 
 
 class Timeout(Exception):
@@ -59,8 +57,8 @@ class Lab:
     vip_port = 80
 
     def __init__(self, nodes=3, routers=("frr", "bird"), vips=(), bin_dir=None, manifests=None,
-                 lease="2s", keep=False, store="embedded", node=Node, profile="none", advert_s=1):
-        """`profile`: of the heartbeats, default or fast; none: the nodes lease from the store.
+                 lease="2s", keep=False, store="embedded", node=Node, profile="default", advert_s=1):
+        """`profile`: of the heartbeats, see PROFILES; none: the nodes lease from the store.
         `node`: what a node is, Node or KeepalivedNode; `advert_s` is the latter's."""
         self.bin_dir = bin_dir or os.environ.get("HERALD_BIN_DIR") or f"{ROOT}/build/release/bin"
         self.keep, self.lease, self.vips = keep, lease, list(vips)
@@ -70,9 +68,6 @@ class Lab:
         self.etcd = Etcd(self) if store == "etcd" else None
         self.store_uri = self.etcd.uri if self.etcd else f"embedded:{self.dir}/herald.db"
         self.profile, self.advert_s = profile, advert_s
-        self.key = os.path.join(self.dir, "heartbeat.key")
-        with open(os.open(self.key, os.O_WRONLY | os.O_CREAT, 0o600), "w") as file:
-            file.write(secrets.token_hex(32) + "\n")
         self.manifests = os.path.join(self.dir, "manifests")
         # No settings but the flags: the host's own file must not change what the lab shows.
         self.config = os.path.join(self.dir, "herald.yaml")
@@ -193,10 +188,13 @@ class Lab:
 
     def unplug(self, node):
         """Its links are gone at once, and its namespace, once nothing runs in it."""
-        ports = [f"p-{node.name}"] + ([f"m-{node.name}"] if self.etcd else [])
-        netns.batch("switch", [f"link del {port}" for port in ports])
+        netns.batch("switch", [f"link del {port}" for port in self.ports(node)])
         netns.delete(node.name)
         self.namespaces.remove(node.name)
+
+    def ports(self, node):
+        """Where it is plugged in at the switch: that of eth0 first."""
+        return [f"p-{node.name}"] + ([f"m-{node.name}"] if self.etcd else [])
 
     def serve(self, vips):
         """Puts the VIPs on lo of every node, beside those that are there."""
@@ -206,12 +204,10 @@ class Lab:
 
     # -- processes --------------------------------------------------------------------------------
 
-    def flags(self, node):
-        """What a node's heraldd is told of its peers."""
-        if self.profile == "none":
-            return []
-        return ["--heartbeat-listen", f"{node.address}:{HEARTBEAT_PORT}", "--heartbeat-profile",
-                self.profile, "--heartbeat-key-file", self.key]
+    def flags(self):
+        """What else every heraldd is told."""
+        return {"default": [], "fast": ["--heartbeat-profile", "fast"],
+                "none": ["--heartbeat-listen", "none"]}[self.profile]
 
     def program(self, name):
         path = os.path.join(self.bin_dir, name)

@@ -50,7 +50,7 @@ class Node:
             lab.program("heraldd"), "--config", lab.config, "--node-name", self.name,
             "--store", lab.store_uri, "--manifests", lab.manifests, "--admin", self.admin,
             "--run-dir", run_dir, "--store-lease-duration", lab.lease,
-            "--bgp-router-id", self.address, *lab.flags(self), *extra])
+            "--bgp-router-id", self.address, *lab.flags(), *extra])
 
     def alive(self):
         return self.heraldd is not None and self.heraldd.poll() is None and not self.frozen
@@ -102,12 +102,15 @@ class Node:
         self.powered = True
         self.start()
 
-    def link_down(self):
-        """The cable is pulled: carrier is lost on eth0, the one to clients and peers."""
-        netns.ip("switch", "link", "set", f"p-{self.name}", "down")
+    def link_down(self, every=False):
+        """The cable is pulled: carrier is lost on eth0, the one to clients and peers; or on all, that
+        one last, or it would tell the store by the other."""
+        for port in reversed(self.lab.ports(self) if every else [f"p-{self.name}"]):
+            netns.ip("switch", "link", "set", port, "down")
 
     def link_up(self):
-        netns.ip("switch", "link", "set", f"p-{self.name}", "up")
+        for port in self.lab.ports(self):
+            netns.ip("switch", "link", "set", port, "up")
 
     def cut(self, peers=False, store=False):
         """Packets to and from the other nodes, or the store, are dropped, until heal()."""
@@ -115,7 +118,8 @@ class Node:
         if peers:
             others = [n for n in self.lab.nodes if n is not self]
             for way in ("saddr", "daddr"):
-                drop.append(f"ip {way} {{ {', '.join(n.address for n in others)} }} drop")
+                addresses = [a for n in others for a in (n.address, n.management)]
+                drop.append(f"ip {way} {{ {', '.join(addresses)} }} drop")
                 drop.append(f"ip6 {way} {{ {', '.join(n.address6 for n in others)} }} drop")
             drop.append("meta l4proto vrrp drop")  # goes to a group
         if store:
@@ -148,8 +152,9 @@ class Node:
         if not self.alive():
             return False
         said = self.ctl("status")
+        guarded = self.lab.profile != "none" and len(self.lab.nodes) > 1
         return bool(said) and said["lease_remaining_ms"] > 0 and (
-            self.lab.profile == "none" or said["state"] == "Guarded")
+            not guarded or said["state"] == "Guarded")
 
     def services(self):
         """{"ns/name": {...}} as this node tells it, or None."""
