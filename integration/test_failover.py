@@ -1,7 +1,7 @@
 """What befalls nodes and their store, ten times each: never two owners, no flapping, and all is as
 before afterwards.
 
-Several labs side by side, each with its share of the events: together they take about two minutes. How
+Several labs side by side, each with its share of the events, take one to two minutes together. How
 long an outage lasts is printed, but only bounded generously: other work on the machine is no fault.
 Figures come from bench/failover.
 """
