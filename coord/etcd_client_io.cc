@@ -1,7 +1,6 @@
 #include "coord/etcd_client_io.h"
 
 #include <algorithm>
-#include <fstream>
 #include <utility>
 
 #include <boost/asio/io_context.hpp>
@@ -9,7 +8,7 @@
 #include <boost/asio/steady_timer.hpp>
 
 #include "base/clock_io.h"
-#include "base/text.h"
+#include "base/secret_file_io.h"
 #include "coord/etcd_wire.h"
 
 namespace herald::coord {
@@ -18,9 +17,11 @@ namespace asio = boost::asio;
 
 namespace {
 
-// Documents are at most 64 MiB together in a page; base64 and JSON add a half.
-constexpr std::size_t kMaxReplyBytes = 96U << 20;
+// etcd takes values of up to 1.5 MiB unless told otherwise. A list that is longer is asked for in
+// smaller pages.
+constexpr std::size_t kMaxReplyBytes = 32U << 20;
 constexpr std::size_t kMaxIdle = 24;
+constexpr std::size_t kMaxPasswordBytes = 1024;
 // etcd hashes passwords on purpose slowly.
 constexpr Duration kAuthTimeout = 3s;
 constexpr Duration kAuthPause = 1s;
@@ -43,14 +44,17 @@ struct EtcdClient::Call {
 };
 
 Result<std::string> read_password(const std::string& file) {
-  std::ifstream in(file);
-  std::string line;
-  if (!in || !std::getline(in, line) || trim(line).empty()) {
-    return error("store-password-file: '" + file +
-                 "' has no password in its first line that heraldd can read; write one, and give "
-                 "the file to heraldd's user");
+  const std::string setting = "store-password-file";
+  auto password = read_secret_file(setting, file, kMaxPasswordBytes,
+                                   "write the password of store-user into it");
+  if (!password) return password;
+  const bool line = password->find_first_of("\n\r") == std::string::npos;
+  if (password->empty() || password->size() > kMaxPasswordBytes || !line) {
+    return error(setting + ": '" + file + "' is not one line of at most " +
+                 std::to_string(kMaxPasswordBytes) +
+                 " bytes: write the password of store-user into it, and nothing else");
   }
-  return std::string(trim(line));
+  return password;
 }
 
 EtcdClient::EtcdClient(asio::io_context& loop, EtcdAccess access, Say say)
@@ -178,6 +182,7 @@ void EtcdClient::answered(const CallPtr& call, std::size_t endpoint, HttpOutcome
   }
   const EtcdError failed = parse_etcd_error(outcome.status, outcome.body);
   call->last.compacted = failed.compacted;
+  call->last.full = failed.full;
   std::string why = "etcd at " + url(endpoint) + " refused the request: " + failed.message;
   const bool repeatable = call->kind == Kind::Read || failed.not_applied;
   if (failed.bad_token && !call->anonymous) {
@@ -294,8 +299,9 @@ void EtcdClient::authenticate() {
     } else if (answer.why.find("authentication is not enabled") != std::string::npos) {
       end(std::string());  // then none is needed
     } else {
-      end(error("user '" + access_.user + "' (store-user) is not let in: " + answer.why +
-                "; check the password in " + access_.password_file));
+      const bool refused = answer.why.find("authentication failed") != std::string::npos;
+      end(error("user '" + access_.user + "' (store-user) is not authenticated: " + answer.why +
+                (refused ? "; check the password in " + access_.password_file : "")));
     }
   };
   asio::post(loop_, [this, call, alive = alive_] {

@@ -28,7 +28,7 @@ struct EtcdAccess {
   std::uint64_t seed = 0;
 };
 
-// The first line of the file; the error names the setting.
+// The file's one line; the error names the setting.
 Result<std::string> read_password(const std::string& file);
 
 struct EtcdAnswer {
@@ -43,6 +43,7 @@ struct EtcdAnswer {
   std::string why;       // a sentence, unless Ok
   bool compacted = false;
   bool too_large = false;
+  bool full = false;  // EtcdError::full
 };
 
 class EtcdClient {

@@ -97,6 +97,8 @@ class EtcdStore : public Store {
   void expire_waiting();
   void run(Pending pending);
   void answer(const Pending& pending, StoreReply reply);
+  void finish(std::uint64_t run, const EtcdAnswer& reply);
+  void settle_full(std::uint64_t run, const EtcdAnswer& refused);
   StoreReply read_reply(const Pending& pending, const EtcdAnswer& answer);
   CasReply cas_reply(const Pending& pending, const EtcdAnswer& answer);
   static StoreReply failure(const StoreRequest& request, const std::string& why,
@@ -229,17 +231,49 @@ void EtcdStore::run(Pending pending) {
   client_.call(cas != nullptr ? EtcdClient::Kind::Write : EtcdClient::Kind::Read,
                cas != nullptr ? kEtcdTxn : kEtcdRange, std::move(body), left,
                [this, run](const EtcdAnswer& reply) {
-                 const auto it = running_.find(run);
-                 if (it == running_.end()) return;
-                 const Pending asked = std::move(it->second);
-                 running_.erase(it);
-                 busy_keys_.erase(asked.key);
-                 if (std::holds_alternative<CasDocument>(asked.request)) {
-                   answer(asked, cas_reply(asked, reply));
+                 if (reply.full && reply.kind == EtcdAnswer::Kind::Unknown) {
+                   settle_full(run, reply);
                  } else {
-                   answer(asked, read_reply(asked, reply));
+                   finish(run, reply);
                  }
-                 serve_waiting();
+               });
+}
+
+void EtcdStore::finish(std::uint64_t run, const EtcdAnswer& reply) {
+  const auto it = running_.find(run);
+  if (it == running_.end()) return;
+  const Pending asked = std::move(it->second);
+  running_.erase(it);
+  busy_keys_.erase(asked.key);
+  if (std::holds_alternative<CasDocument>(asked.request)) {
+    answer(asked, cas_reply(asked, reply));
+  } else {
+    answer(asked, read_reply(asked, reply));
+  }
+  serve_waiting();
+}
+
+// A full etcd may have applied the write that it refuses. A CAS of unknown outcome would cost the
+// node its right although etcd is there and says so; etcd has decided when it answers, so a read
+// tells. If the document is past the base, by whomever, that read's rev is for the core to see.
+void EtcdStore::settle_full(std::uint64_t run, const EtcdAnswer& refused) {
+  const auto it = running_.find(run);
+  if (it == running_.end()) return;
+  client_.call(EtcdClient::Kind::Read, kEtcdRange, etcd_read(prefix_ + it->second.key), timeout_,
+               [this, run, refused](const EtcdAnswer& read) {
+                 const auto asked = running_.find(run);
+                 if (asked == running_.end()) return;
+                 EtcdAnswer settled = refused;
+                 const auto range = parse_etcd_range(read.body);
+                 if (read.kind == EtcdAnswer::Kind::Ok && range &&
+                     same_etcd(range->header, asked->second.floor, read.endpoint)) {
+                   const std::int64_t version = range->kvs.empty() ? 0 : range->kvs[0].version;
+                   const Revision base = std::get<CasDocument>(asked->second.request).base;
+                   if (static_cast<std::uint64_t>(version) == base.value) {
+                     settled.kind = EtcdAnswer::Kind::NotDone;
+                   }
+                 }
+                 finish(run, settled);
                });
 }
 
@@ -331,7 +365,12 @@ void EtcdStore::list_for_watch() {
       watch_.start(raw->revision + 1);
       return;
     }
-    say("watch", "no watch yet: " + ok.error());
+    // The client has told most of them already.
+    const bool told = std::any_of(said_.begin(), said_.end(), [&ok](const auto& said) {
+      return said.second.find(ok.error()) != std::string::npos ||
+             ok.error().find(said.second) != std::string::npos;
+    });
+    if (!told) say("watch", "no watch yet: " + ok.error());
     relist_.expires_after(rng_.between(list_pause_ / 2, list_pause_));
     list_pause_ = std::min(list_pause_ * 2, kLongestListPause);
     relist_.async_wait([this](boost::system::error_code canceled) {

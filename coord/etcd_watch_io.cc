@@ -14,7 +14,8 @@ namespace asio = boost::asio;
 
 namespace {
 
-constexpr std::size_t kMaxLineBytes = 96U << 20;
+// What one answer tells after a long pause may be longer: then a list costs less.
+constexpr std::size_t kMaxLineBytes = 32U << 20;
 constexpr Duration kFirstPause = 20ms;
 constexpr Duration kLongestPause = 1s;
 // Another seed than the client's, so that not both are on the endpoint that is about to fail.
@@ -106,6 +107,8 @@ class EtcdWatch::Impl : public std::enable_shared_from_this<Impl> {
             const EtcdError failed = parse_etcd_error(outcome.status, outcome.body);
             if (failed.bad_token) self->client_.forget_token(self->token_);
             self->ended(failed.message);
+          } else if (outcome.too_large) {
+            self->relist();
           } else {
             self->ended(outcome.why, outcome.kind == HttpOutcome::Kind::NotSent);
           }
@@ -119,8 +122,7 @@ class EtcdWatch::Impl : public std::enable_shared_from_this<Impl> {
       return;
     }
     if (reply->compact_revision > 0) {
-      stop();
-      callbacks_.compacted();
+      relist();
       return;
     }
     if (reply->canceled) {
@@ -139,6 +141,11 @@ class EtcdWatch::Impl : public std::enable_shared_from_this<Impl> {
     for (const auto& event : reply->events) seen = std::max(seen, event.kv.mod_revision);
     next_ = std::max(next_, seen + 1);
     if (!reply->events.empty()) callbacks_.events(*reply);
+  }
+
+  void relist() {
+    stop();
+    callbacks_.compacted();
   }
 
   void ended(const std::string& why, bool refused = false) {

@@ -332,9 +332,23 @@ EtcdError parse_etcd_error(unsigned http_status, std::string_view body) {
   const auto value = parse_object(body);
   const bool spoken =
       value && (value->get_object().contains("code") || value->get_object().contains("error"));
+  const auto holds = [&](const char* words) { return body.find(words) != std::string_view::npos; };
+  if (holds("CommonName of client")) {
+    // It would take the name for a user, which through the gateway it cannot.
+    out.message =
+        "where etcd has users, its JSON gateway takes only client certificates without a common "
+        "name: put one whose subject has no CN into store-cert-file";
+    out.not_applied = true;
+    return out;
+  }
   if (!spoken) {
     out.message = "HTTP status " + std::to_string(http_status) + " with '" + quoted(body) +
                   "', which is not how etcd 3.4 or newer answers";
+    if (http_status == 404) out.message += " (is its JSON gateway on, --enable-grpc-gateway?)";
+    if (holds("HTTP request to an HTTPS server")) {
+      out.message += ": write https:// in --store";
+    }
+    out.unavailable = true;
     return out;
   }
   const Fields fields(value->get_object(), wrong);
@@ -345,6 +359,12 @@ EtcdError parse_etcd_error(unsigned http_status, std::string_view body) {
                   says("user name is empty") || says("revision of auth store is old");
   out.compacted = says("required revision has been compacted");
   out.unavailable = code == kUnavailable || says("request timed out") || says("too many requests");
+  out.full = says("database space exceeded");
+  if (out.full) {
+    out.message +=
+        ": etcd is full and takes no writes. Compact and defragment it, `etcdctl alarm disarm`, "
+        "and have it compact by itself (--auto-compaction-retention)";
+  }
   // These come before a request is proposed, or instead of applying it. Not among them: "database
   // space exceeded", which etcd also says after it has applied a transaction that filled its quota.
   out.not_applied = wrong.empty() && (code == kInvalidArgument || code == kPermissionDenied ||

@@ -97,8 +97,11 @@ struct EtcdError {
   bool not_applied = false;
   bool bad_token = false;  // authenticate, then ask again
   bool compacted = false;  // the revision asked for is gone
-  // Another member may do better: this one has no leader or is going down.
+  // Another member may do better: this one has no leader, is going down, or is no etcd at all.
   bool unavailable = false;
+  // etcd's quota is used up. It says so before, instead of or after it applied a write, but never
+  // before the write is decided: a read that is sent after this reply tells which.
+  bool full = false;
 };
 EtcdError parse_etcd_error(unsigned http_status, std::string_view body);
 

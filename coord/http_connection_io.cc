@@ -38,6 +38,28 @@ namespace {
 
 constexpr std::size_t kMaxHeaderBytes = 16U << 10;
 constexpr std::size_t kMaxErrorBytes = 64U << 10;
+constexpr std::size_t kMaxBufferBytes = 1U << 20;  // the body is taken out of it as it comes
+
+// What OpenSSL says, and what to do where the other side's word for it is known.
+std::string ssl_words(error_code failed) {
+  std::string out = failed.message();
+  if (failed.category() != asio::error::get_ssl_category()) return out;
+  switch (ERR_GET_REASON(static_cast<unsigned long>(failed.value()))) {
+    case SSL_R_WRONG_VERSION_NUMBER:
+      return out + "; if that etcd has no TLS, write http:// in --store";
+    case SSL_R_TLSV13_ALERT_CERTIFICATE_REQUIRED:
+    case SSL_R_SSLV3_ALERT_HANDSHAKE_FAILURE:
+    case SSL_R_SSLV3_ALERT_BAD_CERTIFICATE:
+    case SSL_R_SSLV3_ALERT_CERTIFICATE_EXPIRED:
+    case SSL_R_SSLV3_ALERT_CERTIFICATE_UNKNOWN:
+    case SSL_R_TLSV1_ALERT_UNKNOWN_CA:
+      return out +
+             "; that etcd wants a valid client certificate, signed by the authority in its "
+             "--trusted-ca-file: give --store-cert-file and --store-key-file";
+    default:
+      return out;
+  }
+}
 
 // Finds a peer that is gone without a word; for streams, where nothing else is waited for.
 void keep_alive(tcp::socket& socket) {
@@ -183,15 +205,10 @@ class Connection : public HttpConnection, public std::enable_shared_from_this<Co
 
   std::string no_tls(error_code failed, const std::string& name) {
     const long verdict = SSL_get_verify_result(tls_->native_handle());
-    std::string why = "no TLS: ";
+    const std::string why = "no TLS: ";
     switch (verdict) {
       case X509_V_OK:
-        why += failed.message();
-        if (ERR_GET_REASON(static_cast<unsigned long>(failed.value())) ==
-            SSL_R_WRONG_VERSION_NUMBER) {
-          why += "; if that etcd has no TLS, write http:// in --store";
-        }
-        return why;
+        return why + ssl_words(failed);
       case X509_V_ERR_HOSTNAME_MISMATCH:
       case X509_V_ERR_IP_ADDRESS_MISMATCH:
         return why + "its certificate is not for '" + name +
@@ -228,7 +245,7 @@ class Connection : public HttpConnection, public std::enable_shared_from_this<Co
     with_stream([this](auto& stream) {
       http::async_write(stream, request_, step([](Connection& c, error_code failed, std::size_t) {
                           if (failed) {
-                            c.fail("the connection broke: " + failed.message());
+                            c.fail("the connection broke: " + ssl_words(failed));
                             return;
                           }
                           c.parser_.emplace();
@@ -236,6 +253,7 @@ class Connection : public HttpConnection, public std::enable_shared_from_this<Co
                           if (c.on_line_) {
                             c.parser_->body_limit(boost::none);
                             c.pending_.clear();
+                            c.searched_ = 0;
                             c.read_stream();
                           } else {
                             c.parser_->body_limit(c.max_bytes_);
@@ -299,7 +317,7 @@ class Connection : public HttpConnection, public std::enable_shared_from_this<Co
     const auto turn = turn_;
     const auto self = shared_from_this();
     const auto on_line = on_line_;  // it may close this connection
-    for (auto end = pending_.find('\n'); end != std::string::npos;
+    for (auto end = pending_.find('\n', searched_); end != std::string::npos;
          end = pending_.find('\n', from)) {
       const std::string line = pending_.substr(from, end - from);
       from = end + 1;
@@ -307,8 +325,9 @@ class Connection : public HttpConnection, public std::enable_shared_from_this<Co
       if (turn != turn_ || !done_) return;  // closed by it
     }
     pending_.erase(0, from);
+    searched_ = pending_.size();
     if (pending_.size() > max_bytes_) {
-      fail("a line is longer than " + std::to_string(max_bytes_) + " bytes");
+      fail("a line is longer than " + std::to_string(max_bytes_) + " bytes", true);
     } else if (done) {
       fail("the server ended the stream");
     } else {
@@ -317,12 +336,13 @@ class Connection : public HttpConnection, public std::enable_shared_from_this<Co
   }
 
   void read_failed(error_code failed) {
-    const bool large = failed == http::error::body_limit || failed == http::error::header_limit;
-    std::string why = "the connection broke: " + failed.message();
-    if (large)
+    const bool large = failed == http::error::body_limit || failed == http::error::header_limit ||
+                       failed == http::error::buffer_overflow;
+    std::string why = "the connection broke: " + ssl_words(failed);
+    if (large) {
       why = "the answer is longer than " + std::to_string(max_bytes_) + " bytes";
-    else if (failed.category() == http::make_error_code(http::error::bad_version).category() &&
-             failed != http::error::end_of_stream && failed != http::error::partial_message) {
+    } else if (failed.category() == http::make_error_code(http::error::bad_version).category() &&
+               failed != http::error::end_of_stream && failed != http::error::partial_message) {
       why = "the answer is not HTTP: " + failed.message();
     }
     fail(std::move(why), large);
@@ -376,10 +396,11 @@ class Connection : public HttpConnection, public std::enable_shared_from_this<Co
   bool sent_ = false;
   std::uint64_t turn_ = 0;  // counts requests
   Clock::time_point deadline_;
-  beast::flat_buffer buffer_;
+  beast::flat_buffer buffer_{kMaxBufferBytes};
   http::request<http::string_body> request_;
   std::optional<http::response_parser<http::string_body>> parser_;
-  std::string pending_;  // of a stream: what has no end of line yet
+  std::string pending_;       // of a stream: what has no end of line yet
+  std::size_t searched_ = 0;  // so much of it, known to have none
   std::function<void(std::string_view)> on_line_;
   std::function<void(HttpOutcome)> done_;
 };
@@ -390,6 +411,10 @@ Result<std::shared_ptr<TlsClient>> load_tls(const TlsFiles& files) {
   auto out = std::make_shared<TlsClient>();
   error_code failed;
   out->server_name = files.server_name;
+  out->context.set_options(ssl::context::no_tlsv1 | ssl::context::no_tlsv1_1, failed);
+  // Else OpenSSL asks whoever sits at the terminal.
+  out->context.set_password_callback(
+      [](std::size_t, ssl::context::password_purpose) { return std::string(); }, failed);
   if (files.ca.empty()) {
     out->context.set_default_verify_paths(failed);
     if (failed) return error("the system's certificate authorities: " + failed.message());

@@ -47,8 +47,8 @@ struct HttpOutcome {
   Kind kind = Kind::NotSent;
   unsigned status = 0;
   std::string body;
-  std::string why;  // unless Answered: half a sentence, "refused the connection"
-  bool too_large = false;
+  std::string why;         // unless Answered: half a sentence, "refused the connection"
+  bool too_large = false;  // of an answer, or a stream's line: above the limit
 };
 
 class HttpConnection {

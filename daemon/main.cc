@@ -188,11 +188,15 @@ NodeConfig node_config(const config::Settings& settings) {
 // ---- --check
 // -------------------------------------------------------------------------------------
 
-int check(config::ManifestWatcher& watcher) {
+int check(const config::Settings& settings, config::ManifestWatcher& watcher) {
   config::Manifests manifests;
   watcher.poll_changes(manifests);
   const Desired desired = manifests.desired();
   bool failed = false;
+  if (const auto store = check_store(settings); !store) {
+    fail(store.error());
+    failed = true;
+  }
   for (const Problem& problem : desired.problems) {
     std::fprintf(stderr, "%s\n", to_string(problem).c_str());
     failed = failed || problem.severity == Severity::Error;
@@ -219,7 +223,7 @@ int run(const config::Settings& settings, config::ManifestWatcher& manifests) {
   const auto key = heartbeat_key(settings);
   if (!key) return fail(key.error());
   config.heartbeat_key = *key;
-  const auto lock = HostLock::take(settings.run_dir, config.name, settings.store);
+  const auto lock = HostLock::take(settings.run_dir, config.name, store_identity(settings));
   if (!lock) return fail(lock.error());
 
   boost::asio::io_context loop;
@@ -321,7 +325,7 @@ int main(int argc, char** argv) {
   }
   const auto manifests = config::ManifestWatcher::open(settings->manifests);
   if (!manifests) return fail(manifests.error());
-  if (settings->check) return check(**manifests);
+  if (settings->check) return check(*settings, **manifests);
   start_logging(settings->log_format, settings->log_level);
   return run(*settings, **manifests);
 }

@@ -14,15 +14,13 @@ namespace {
 
 constexpr std::string_view kEmbedded = "embedded:";
 
-Result<std::unique_ptr<coord::Store>> open_etcd(const config::Settings& settings,
-                                                std::vector<HttpUrl> urls, std::uint64_t seed,
-                                                coord::StoreCallbacks callbacks) {
+Result<coord::EtcdStoreOptions> etcd_options(const config::Settings& settings,
+                                             std::vector<HttpUrl> urls) {
   coord::EtcdStoreOptions options;
   options.prefix = settings.store_prefix;
   options.access.user = settings.store_user;
   options.access.password_file = settings.store_password_file;
   options.access.timeout = settings.store_timeout;
-  options.access.seed = seed;
   const bool tls = std::any_of(urls.begin(), urls.end(), [](const HttpUrl& u) { return u.tls; });
   options.access.endpoints = std::move(urls);
   if (tls) {
@@ -39,16 +37,32 @@ Result<std::unique_ptr<coord::Store>> open_etcd(const config::Settings& settings
       return error(password.error());
     }
   }
-  return coord::open_etcd_store(std::move(options), std::move(callbacks));
+  return options;
 }
 
 }  // namespace
+
+std::string store_identity(const config::Settings& settings) {
+  if (config::etcd_urls(settings.store).empty()) return settings.store;
+  return "etcd:" + settings.store_prefix;
+}
+
+Result<void> check_store(const config::Settings& settings) {
+  auto urls = config::etcd_urls(settings.store);
+  if (urls.empty()) return {};
+  const auto options = etcd_options(settings, std::move(urls));
+  if (!options) return error(options.error());
+  return {};
+}
 
 Result<std::unique_ptr<coord::Store>> open_store(const config::Settings& settings,
                                                  std::uint64_t seed,
                                                  coord::StoreCallbacks callbacks) {
   if (auto urls = config::etcd_urls(settings.store); !urls.empty()) {
-    return open_etcd(settings, std::move(urls), seed, std::move(callbacks));
+    auto options = etcd_options(settings, std::move(urls));
+    if (!options) return error(options.error());
+    options->access.seed = seed;
+    return coord::open_etcd_store(std::move(*options), std::move(callbacks));
   }
   const std::filesystem::path path(settings.store.substr(kEmbedded.size()));
   std::error_code bad;

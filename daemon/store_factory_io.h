@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <string>
 
 #include "base/result.h"
 #include "config/settings.h"
@@ -10,7 +11,14 @@
 
 namespace herald::daemon {
 
-// The error is a sentence that names the setting and what to do.
+// What two daemons of one host may not share under one node name (rule J1). The URLs of an etcd are
+// no part of it: the same one may be spelled in many ways.
+std::string store_identity(const config::Settings& settings);
+
+// Reads the files that the settings of the store name, and touches nothing else. The error is a
+// sentence that names the setting and what to do, as that of open_store().
+Result<void> check_store(const config::Settings& settings);
+
 Result<std::unique_ptr<coord::Store>> open_store(const config::Settings& settings,
                                                  std::uint64_t seed,
                                                  coord::StoreCallbacks callbacks);

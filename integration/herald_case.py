@@ -38,10 +38,13 @@ def skip_reason():
 class HeraldCase(unittest.TestCase):
     nodes = 3
     routers = ()
+    store = "embedded"
+    profile = "default"
 
     def setUp(self):
         self.lab = self.enterContext(
-            Lab(nodes=self.nodes, routers=self.routers, manifests=HOMELAB))
+            Lab(nodes=self.nodes, routers=self.routers, manifests=HOMELAB, store=self.store,
+                profile=self.profile))
         self.client = self.lab.client
 
     def tearDown(self):

@@ -7,7 +7,7 @@
              answers, since addresses on lo are not of eth0.
     frr      10.25.150.111, AS 64513 (eBGP);  bird  10.25.150.112, AS 64512 (iBGP)
     client   10.25.150.120; 10.25.150.160 and fd25:150::1:a0 are the probe's (vip_probe.cc)
-    store    with store="etcd": 10.25.151.100 on the management network, where nodes are .101..
+    store    with store="etcd" or "etcd-secure": 10.25.151.100 on the management network, where nodes are .101..
 
 `with Lab(...) as lab:` removes everything at the end, whatever happens, SIGINT and SIGTERM
 included: only own processes (by id) and own namespaces (by name). Waits are polls with a deadline.
@@ -27,13 +27,13 @@ import time
 from . import netns
 from .client import Client
 from .etcd import ADDRESS as STORE_ADDRESS
-from .etcd import Etcd
+from .etcd import KINDS as ETCDS
 from .node import Node
 from .routers import Bird, Frr
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 COMMUNITY = "64512:150"
-STORES = ("embedded", "etcd")
+STORES = ("embedded", *ETCDS)
 PROFILES = ("default", "fast", "none")
 
 
@@ -65,7 +65,9 @@ class Lab:
         self.dir = tempfile.mkdtemp(prefix=f"herald-lab-{os.getpid()}-")
         os.chmod(self.dir, 0o755)
         self.processes, self.namespaces = [], []
-        self.etcd = Etcd(self) if store == "etcd" else None
+        if store not in STORES:
+            raise ValueError(f"the lab has no store '{store}', but {', '.join(STORES)}")
+        self.etcd = ETCDS[store](self) if store in ETCDS else None
         self.store_uri = self.etcd.uri if self.etcd else f"embedded:{self.dir}/herald.db"
         self.profile, self.advert_s = profile, advert_s
         self.manifests = os.path.join(self.dir, "manifests")
@@ -206,8 +208,9 @@ class Lab:
 
     def flags(self):
         """What else every heraldd is told."""
-        return {"default": [], "fast": ["--heartbeat-profile", "fast"],
-                "none": ["--heartbeat-listen", "none"]}[self.profile]
+        heartbeats = {"default": [], "fast": ["--heartbeat-profile", "fast"],
+                      "none": ["--heartbeat-listen", "none"]}[self.profile]
+        return heartbeats + (self.etcd.settings if self.etcd else [])
 
     def program(self, name):
         path = os.path.join(self.bin_dir, name)

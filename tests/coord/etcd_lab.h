@@ -24,6 +24,7 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <set>
 #include <string>
 #include <thread>
 #include <vector>
@@ -85,7 +86,8 @@ inline std::uint16_t free_port() {
 // One member, one cluster. `tls`: etcd's flags for it; its URLs are https then.
 class EtcdServer {
  public:
-  explicit EtcdServer(std::vector<std::string> tls = {}) : tls_(std::move(tls)) {
+  explicit EtcdServer(std::vector<std::string> tls = {}, std::vector<std::string> further = {})
+      : tls_(std::move(tls)), further_(std::move(further)) {
     for (int tries = 0; tries < 5 && pid_ < 0; ++tries) {
       port_ = free_port();
       peer_port_ = free_port();
@@ -127,6 +129,7 @@ class EtcdServer {
                                       "--election-timeout",
                                       "200"};
     words.insert(words.end(), tls_.begin(), tls_.end());
+    words.insert(words.end(), further_.begin(), further_.end());
     std::array<int, 2> ends{};
     ASSERT_EQ(::pipe2(ends.data(), O_CLOEXEC), 0);
     const UniqueFd writer(ends[1]);
@@ -193,7 +196,7 @@ class EtcdServer {
   }
 
   TemporaryDirectory directory_;
-  std::vector<std::string> tls_;
+  const std::vector<std::string> tls_, further_;
   std::uint16_t port_ = 0, peer_port_ = 0;
   pid_t pid_ = -1;
   std::thread reader_;
@@ -217,7 +220,9 @@ class Proxy {
   Proxy(const Proxy&) = delete;
   Proxy& operator=(const Proxy&) = delete;
 
-  std::string url() const { return "http://127.0.0.1:" + std::to_string(port_); }
+  std::string url(const char* scheme = "http") const {
+    return scheme + ("://127.0.0.1:" + std::to_string(port_));
+  }
   enum class Mode { Pass, Freeze, LoseReplies, Refuse };
   // Returns when it is in force.
   void set(Mode mode) {
@@ -314,11 +319,16 @@ class Proxy {
   std::thread thread_;
 };
 
-// Answers every request with the same bytes.
+// Answers every request with the same bytes; then it waits, ends the connection, or says the last
+// of them, `endless`, again and again.
 class FakeServer {
  public:
-  explicit FakeServer(std::string answer)
-      : answer_(std::move(answer)), stop_(::eventfd(0, EFD_CLOEXEC)) {
+  enum class Then { Wait, Close };
+  explicit FakeServer(std::string answer, Then then = Then::Wait, std::string endless = "")
+      : answer_(std::move(answer)),
+        endless_(std::move(endless)),
+        then_(then),
+        stop_(::eventfd(0, EFD_CLOEXEC)) {
     listener_ = listen_on(port_);
     thread_ = std::thread([this] { serve(); });
   }
@@ -334,27 +344,42 @@ class FakeServer {
  private:
   void serve() {
     std::vector<UniqueFd> clients;
+    std::set<int> asked;
     while (true) {
       std::vector<pollfd> fds = {{stop_.get(), POLLIN, 0}, {listener_.get(), POLLIN, 0}};
-      for (const UniqueFd& client : clients) fds.push_back({client.get(), POLLIN, 0});
+      for (const UniqueFd& client : clients) {
+        const bool talks = asked.contains(client.get()) && !endless_.empty();
+        fds.push_back({client.get(), static_cast<short>(talks ? POLLIN | POLLOUT : POLLIN), 0});
+      }
       ::poll(fds.data(), fds.size(), -1);
       if (fds[0].revents != 0) return;
       for (std::size_t i = clients.size(); i-- > 0;) {
         if (fds[2 + i].revents == 0) continue;
+        const int fd = clients[i].get();
+        bool over = false;
+        if (fds[2 + i].revents == POLLOUT) {
+          over = ::send(fd, endless_.data(), endless_.size(), MSG_NOSIGNAL | MSG_DONTWAIT) < 0;
+        }
+        if (fds[2 + i].revents == POLLOUT && !over) continue;
         std::array<char, 65536> part{};
-        const ssize_t n = ::recv(clients[i].get(), part.data(), part.size(), 0);
+        const ssize_t n = over ? 0 : ::recv(fd, part.data(), part.size(), MSG_DONTWAIT);
         // Requests of these tests come in one piece.
-        if (n > 0)
-          ::send(clients[i].get(), answer_.data(), answer_.size(), MSG_NOSIGNAL);
-        else
+        if (n > 0) {
+          ::send(fd, answer_.data(), answer_.size(), MSG_NOSIGNAL);
+          asked.insert(fd);
+        }
+        if (n <= 0 || then_ == Then::Close) {
+          asked.erase(fd);
           clients.erase(clients.begin() + static_cast<std::ptrdiff_t>(i));
+        }
       }
       if (fds[1].revents != 0) {
         clients.emplace_back(::accept4(listener_.get(), nullptr, nullptr, SOCK_CLOEXEC));
       }
     }
   }
-  const std::string answer_;
+  const std::string answer_, endless_;
+  const Then then_;
   std::uint16_t port_ = 0;
   UniqueFd stop_, listener_;
   std::thread thread_;

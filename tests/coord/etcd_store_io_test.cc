@@ -2,6 +2,8 @@
 // it. What every backend promises is in store_contract_io_test.cc.
 #include "coord/etcd_store_io.h"
 
+#include <sys/stat.h>
+
 #include <algorithm>
 #include <fstream>
 #include <set>
@@ -175,6 +177,83 @@ TEST_F(EtcdStore, OneOfThreeEndpointsIsEnough) {
   }
 }
 
+TEST_F(EtcdStore, TheNextEndpointServesWhenTheOneInUseFails) {
+  for (const auto mode : {Proxy::Mode::Refuse, Proxy::Mode::Freeze}) {
+    Proxy a(etcd_->port()), b(etcd_->port());
+    EtcdStoreOptions options = options_for({a.url(), b.url()}, 400ms);
+    options.prefix = mode == Proxy::Mode::Refuse ? "/herald/r/" : "/herald/f/";
+    Client client(options);
+    EtcdStoreOptions straight = options_for({etcd_->url()});
+    straight.prefix = options.prefix;
+    Client direct(straight);
+    begin_watch(direct, client);
+    for (Proxy* failing : {&a, &b}) {  // whichever each of its connections is at
+      failing->set(mode);
+      EXPECT_TRUE(client.read(leader_key()));  // the first one already
+      EXPECT_TRUE(client.comes_back());
+      const std::uint64_t rev = revision_of(*client.read(leader_key())).value;
+      EXPECT_EQ(client.cas(rev, leader(rev + 1)), CasOutcome::Won);
+      EXPECT_TRUE(client.sees(leader_key(), rev + 1)) << testing::PrintToString(client.troubles());
+      failing->set(Proxy::Mode::Pass);
+      failing->cut();
+    }
+  }
+}
+
+TEST_F(EtcdStore, AnEtcdThatIsNotThereYetIsWaitedFor) {
+  etcd_->stop();
+  Client client(etcd_->url(), 300ms);
+  EXPECT_TRUE(client.hears("etcd at " + etcd_->url() +
+                           ": no connection: Connection refused; is "
+                           "that etcd running, and reachable from here?"));
+  EXPECT_EQ(client.cas(0, leader(1)), CasOutcome::NotSent);
+  EXPECT_THAT(client.read_failure(leader_key()), HasSubstr("Connection refused"));
+  etcd_->start();
+  ASSERT_TRUE(client.comes_back());
+  EXPECT_EQ(client.cas(0, leader(1)), CasOutcome::Won);
+  EXPECT_TRUE(client.sees(leader_key(), 1));
+}
+
+TEST_F(EtcdStore, MoreDocumentsThanAPageHoldsAreAllListed) {
+  constexpr unsigned kMembers = 1100;
+  Client client(etcd_->url());
+  std::vector<std::uint64_t> ids;
+  for (unsigned i = 0; i < kMembers; ++i) {
+    MemberDocument member;
+    member.node = NodeName("n" + std::to_string(i));
+    member.rev = Revision(1);
+    member.inc = Incarnation(1);
+    ids.push_back(client.send(CasDocument{{}, member}));
+  }
+  for (const auto id : ids) ASSERT_EQ(client.await<CasReply>(id).outcome, CasOutcome::Won);
+  std::set<std::string> keys;
+  for (const Document& document : client.list()) keys.insert(key_of(document).str());
+  EXPECT_EQ(keys.size(), kMembers);
+  // A new client is told of all of them before the watch begins.
+  Client late(etcd_->url());
+  for (const std::string& key : keys) ASSERT_TRUE(late.sees(DocumentKey(key), 1)) << key;
+}
+
+TEST_F(EtcdStore, AFullEtcdRefusesForCertainAndIsSaid) {
+  const EtcdServer small({}, {"--quota-backend-bytes", "2000000"});
+  Client client(small.url());
+  ASSERT_EQ(client.cas(0, leader(1)), CasOutcome::Won);
+  const std::string etcdctl = "ETCDCTL_API=3 etcdctl --endpoints=" + small.url();
+  // etcd counts what it has written to its disk, which it does every 100 ms.
+  small.ctl("get x; for i in $(seq 100); do head -c 500000 /dev/zero | tr '\\0' x | " + etcdctl +
+            " put filler || break; done");
+  const auto reply = client.cas_reply(1, leader(2));
+  EXPECT_EQ(reply.outcome, CasOutcome::NotSent) << reply.why;
+  EXPECT_THAT(reply.why, HasSubstr("etcdctl alarm disarm"));
+  EXPECT_EQ(client.read(leader_key()), Document(leader(1)));
+  // Where the document is not at the base, nobody knows whose write it was.
+  EXPECT_EQ(client.cas(5, leader(6)), CasOutcome::Unknown);
+  small.ctl("compaction $(" + etcdctl +
+            " get filler -w fields | sed -n 's/^\"Revision\" : //p') && " + etcdctl +
+            " defrag && " + etcdctl + " alarm disarm");
+  EXPECT_EQ(client.cas(1, leader(2)), CasOutcome::Won);
+}
+
 TEST_F(EtcdStore, AFailoverIsNotOneConnectionWide) {
   Client client(proxy_->url());
   std::vector<std::uint64_t> ids;
@@ -279,6 +358,16 @@ TEST_F(EtcdTls, BothSidesAreVerified) {
   EXPECT_EQ(client.cas(0, leader(1)), CasOutcome::Won);
   EXPECT_TRUE(client.sees(leader_key(), 1));
 
+  // Handshakes are dear: connections are kept.
+  Proxy proxy(etcd.port());
+  EtcdStoreOptions through = options(etcd, good);
+  through.access.endpoints = {*parse_http_url(proxy.url("https"), 2379)};
+  Client kept(through);
+  for (std::uint64_t rev = 1; rev < 30; ++rev) {
+    ASSERT_EQ(kept.cas(rev, leader(rev + 1)), CasOutcome::Won);
+  }
+  EXPECT_LE(proxy.accepted(), 4);
+
   TlsFiles wrong_ca = good;
   wrong_ca.ca = file("other.crt");
   const std::string unknown = Client(options(etcd, wrong_ca)).read_failure(leader_key());
@@ -287,7 +376,7 @@ TEST_F(EtcdTls, BothSidesAreVerified) {
   TlsFiles no_certificate = good;
   no_certificate.cert = no_certificate.key = "";
   EXPECT_THAT(Client(options(etcd, no_certificate)).read_failure(leader_key()),
-              HasSubstr("certificate"));
+              HasSubstr("give --store-cert-file"));
 }
 
 TEST_F(EtcdTls, TheServersNameIsVerified) {
@@ -322,7 +411,11 @@ TEST_F(EtcdStore, UsersAreLetInByTheirPassword) {
   EtcdStoreOptions options = options_for({etcd_->url()});
   options.access.user = "herald";
   options.access.password_file = etcd_->directory() + "/password";
-  std::ofstream(options.access.password_file) << "pass\n";
+  const auto write = [&](const char* password) {
+    std::ofstream(options.access.password_file) << password;
+    ASSERT_EQ(::chmod(options.access.password_file.c_str(), 0600), 0);
+  };
+  write("pass\n");
   Client client(options);
   EXPECT_EQ(client.cas(0, leader(1)), CasOutcome::Won);
   EXPECT_TRUE(client.sees(leader_key(), 1));
@@ -340,10 +433,22 @@ TEST_F(EtcdStore, UsersAreLetInByTheirPassword) {
   EXPECT_EQ(client.cas(1, leader(2)), CasOutcome::Won);
   EXPECT_TRUE(client.sees(leader_key(), 2));
 
-  std::ofstream(options.access.password_file) << "wrong\n";
+  // A new password ends the tokens got by the old one, and is read from the file when needed.
+  write("new\n");
+  etcd_->ctl("user passwd herald --interactive=false <" + options.access.password_file,
+             "--user=root:secret");
+  ASSERT_TRUE(client.comes_back());
+  EXPECT_EQ(client.cas(2, leader(3)), CasOutcome::Won);
+  EXPECT_TRUE(client.sees(leader_key(), 3));
+
+  write("wrong\n");
   const std::string why = Client(options).read_failure(leader_key());
-  EXPECT_THAT(why, HasSubstr("user 'herald' (store-user) is not let in"));
+  EXPECT_THAT(why, HasSubstr("user 'herald' (store-user) is not authenticated"));
   EXPECT_THAT(why, HasSubstr(options.access.password_file));
+  write("\n");
+  EXPECT_THAT(Client(options).read_failure(leader_key()), HasSubstr("is not one line"));
+  ASSERT_EQ(::chmod(options.access.password_file.c_str(), 0644), 0);
+  EXPECT_THAT(Client(options).read_failure(leader_key()), HasSubstr("is open to every user"));
 }
 
 // ---- what is no etcd

@@ -170,9 +170,9 @@ TEST(EtcdWire, OnlyARefusalThatIsCertainCountsAsNotApplied) {
       {503, R"({"message":"etcdserver: leader changed","code":14})", false, false, false, true},
       {400, R"({"message":"etcdserver: mvcc: required revision has been compacted","code":11})",
        false, false, true, false},
-      {502, "<html>Bad Gateway</html>", false, false, false, false},
+      {502, "<html>Bad Gateway</html>", false, false, false, true},
       {404, R"({"code":"x","message":7})", false, false, false, false},
-      {200, "{}", false, false, false, false},
+      {200, "{}", false, false, false, true},
   };
   for (const auto& c : cases) {
     const EtcdError got = parse_etcd_error(c.status, c.body);
@@ -181,6 +181,17 @@ TEST(EtcdWire, OnlyARefusalThatIsCertainCountsAsNotApplied) {
     EXPECT_EQ(got.compacted, c.compacted) << c.body;
     EXPECT_EQ(got.unavailable, c.unavailable) << c.body;
   }
+  const EtcdError full = parse_etcd_error(429, R"({"message":"database space exceeded","code":8})");
+  EXPECT_TRUE(full.full);
+  EXPECT_THAT(full.message, HasSubstr("alarm disarm"));
+  EXPECT_THAT(parse_etcd_error(400, "Client sent an HTTP request to an HTTPS server.\n").message,
+              HasSubstr("write https://"));
+  const EtcdError named = parse_etcd_error(
+      400, "CommonName of client sending a request against gateway will be ignored and not used");
+  EXPECT_TRUE(named.not_applied);
+  EXPECT_THAT(named.message, HasSubstr("has no CN"));
+  EXPECT_THAT(parse_etcd_error(404, "404 page not found").message,
+              HasSubstr("--enable-grpc-gateway"));
   EXPECT_LT(parse_etcd_error(502, "<html>\r\n\x01" + std::string(5000, 'x')).message.size(), 400U);
 }
 
