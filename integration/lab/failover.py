@@ -21,8 +21,9 @@ from .lab import ROOT, Lab, Timeout
 
 MANIFESTS = os.path.join(ROOT, "integration", "manifests", "failover")
 VIPS = ["10.25.150.201", "10.25.150.202", "fd25:150::2:1", "fd25:150::2:2"]
-# Each with the time between adverts in s; None: Herald.
-SYSTEMS = {"herald": None, "keepalived-10ms": 0.01, "keepalived-100ms": 0.1}
+# Herald by its profile of heartbeats; keepalived by the time between adverts in s.
+SYSTEMS = {"herald": "default", "herald-fast": "fast", "keepalived-10ms": 0.01,
+           "keepalived-100ms": 0.1}
 CALM_S = 0.2  # before the event, to see that all was well
 AFTER_S = 0.4  # after it, to see whether it stays so
 MOVE_LIMIT_S = 8.0  # what another node has to answer within, or the measurement goes on without
@@ -119,12 +120,16 @@ class Measured:
     longest_pause: float
 
 
-def failover_lab(system, store="embedded", profile="default"):
+def is_herald(system):
+    return system.startswith("herald")
+
+
+def failover_lab(system, store="embedded"):
     """The lab, to be entered; started() then brings the nodes up."""
-    advert_s = SYSTEMS[system]
-    if advert_s is None:
-        return Lab(routers=(), vips=VIPS, manifests=MANIFESTS, store=store, profile=profile)
-    return Lab(routers=(), vips=VIPS, node=KeepalivedNode, advert_s=advert_s)
+    if is_herald(system):
+        return Lab(routers=(), vips=VIPS, manifests=MANIFESTS, store=store,
+                   profile=SYSTEMS[system])
+    return Lab(routers=(), vips=VIPS, node=KeepalivedNode, advert_s=SYSTEMS[system])
 
 
 def started(lab):
@@ -233,17 +238,16 @@ def flaps(seen):
 
 
 class System:
-    """A lab in a process of its own, since a lab's namespaces are called after its process: several
-    of them side by side. begin() events, then as many times result()."""
+    """One of SYSTEMS, its lab in a process of its own, since a lab's namespaces are called after its
+    process: several of them side by side. begin() events, then as many times result()."""
 
-    def __init__(self, name, store="embedded", profile="default", beside=()):
+    def __init__(self, name, store="embedded", beside=()):
         """`beside`: the systems that run already."""
         self.name, self.failure = name, None
         self.pipe, end = multiprocessing.Pipe()
         # The new process must not hold the others' pipes: they end when this process does.
         foreign = [self.pipe, *(other.pipe for other in beside)]
-        self.process = multiprocessing.Process(
-            target=_work, args=(end, foreign, name, store, profile))
+        self.process = multiprocessing.Process(target=_work, args=(end, foreign, name, store))
         self.process.start()
         end.close()
 
@@ -269,11 +273,11 @@ class System:
         self.process.join(30)
 
 
-def _work(pipe, foreign, system, store, profile):
+def _work(pipe, foreign, system, store):
     for end in foreign:
         end.close()
     try:
-        with failover_lab(system, store, profile) as lab:
+        with failover_lab(system, store) as lab:
             try:
                 started(lab)
                 pipe.send(("done", []))
