@@ -40,6 +40,7 @@ void read_pool(MapReader& spec, MapReader& metadata, Translated& out) {
 void read_l2_policy(MapReader& spec, Translated& out) {
   out.sort = kSort<L2Policy>;
   L2Policy policy;
+  policy.rebalance = false;  // a lease stays with its holder
   policy.name = out.name;
   policy.source = out.source;
   policy.service_selector = spec.selector("serviceSelector");

@@ -100,7 +100,7 @@ void read_l2_policy(MapReader& spec, Translated& out) {
     in.finish();
     policy.preferred_nodes.push_back(std::move(preferred));
   }
-  if (spec.choice("rebalance", {"gentle", "never"}) == 1) spec.not_yet("rebalance");
+  policy.rebalance = spec.choice("rebalance", {"gentle", "never"}) != 1;
   MapReader gratuitous = spec.map("gratuitous");
   policy.gratuitous_count = static_cast<int>(gratuitous.integer("count", 0, 100).value_or(5));
   policy.gratuitous_interval = gratuitous.duration("interval", 10ms, 60s).value_or(200ms);

@@ -29,6 +29,7 @@ Node::Node(NodeConfig config, Instant now)
       peers_(config_.name, config_.timing),
       election_(config_.name, config_.timing, Rng(config_.seed + 1)),
       bgp_(config_.router_id, Rng(config_.seed + 2)),
+      rebalance_(config_.rebalance),
       store_(config_.timing, now) {
   if (config_.heartbeat_key.empty() && config_.heartbeat_port != 0) {
     cluster_.propose_key(config_.new_heartbeat_key);
@@ -303,6 +304,8 @@ void Node::run_machines(Instant now) {
   const auto table_due = table_.next_deadline();
   if (table_due && now >= *table_due) dirty_ = true;
   if (allocations_.due(now)) dirty_ = true;
+  const auto rebalance_due = rebalance_.next_deadline();
+  if (rebalance_due && now >= *rebalance_due) dirty_ = true;
   if (statuses_.take_due(now)) dirty_ = true;
   if (std::exchange(dirty_, false)) reconcile(now);
 
@@ -332,6 +335,16 @@ void Node::reconcile(Instant now) {
     plan = place(
         policies_, allocation ? allocation->holdings : holdings_of(table_), peers_,
         {cluster_.document().drained, stop_by_ ? std::optional(config_.name) : std::nullopt}, now);
+  }
+  if (editor.leads && policies_.known() && table_.listed()) {
+    const auto moves = rebalance_.step(plan, policies_, table_, peers_, now);
+    for (const Rebalance::Move& move : moves) table_.wish_move(move.vip, move.to);
+    if (!moves.empty()) {
+      log(fmt::format("rebalance {} came: it is to get {} IPs", moves.front().to.str(),
+                      moves.size()));
+    }
+  } else {
+    rebalance_.forget();
   }
   if (membership_.joined()) table_.edit(plan, editor, peers_, now);
   for (const coord::RefusedMove& refused : table_.take_refused_moves()) {
@@ -499,6 +512,7 @@ std::optional<Instant> Node::next_deadline() const {
   next = earliest(next, operations_.next_deadline());
   if (right && membership_.joined()) next = earliest(next, membership_.deadline());
   next = earliest(next, allocations_.next_deadline());
+  next = earliest(next, rebalance_.next_deadline());
   next = earliest(next, statuses_.next_deadline());
   if (stop_by_) next = earliest(next, *stop_by_);
   next = earliest(next, l2_.next_deadline());

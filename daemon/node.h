@@ -28,6 +28,7 @@
 #include "daemon/events.h"
 #include "daemon/l2_speaker.h"
 #include "daemon/operations.h"
+#include "daemon/rebalance.h"
 #include "daemon/store_requests.h"
 
 namespace herald::daemon {
@@ -46,6 +47,7 @@ struct NodeConfig {
   std::uint16_t heartbeat_port = 0;            // where this node hears heartbeats; 0: it does not
   std::vector<IpAddress> heartbeat_addresses;  // empty: those of the links
   Duration drain_timeout = 10s;
+  RebalanceTiming rebalance;
   std::uint64_t seed = 1;
 };
 
@@ -124,6 +126,7 @@ class Node {
   L2Speaker l2_;
   BgpSpeaker bgp_;
   Operations operations_;
+  Rebalance rebalance_;
 
   StoreRequests store_;
   std::string store_trouble_;

@@ -90,6 +90,7 @@ struct L2Policy {
   std::vector<std::string> interfaces;            // RE2, unanchored, any of; empty: all usable
   std::vector<AddressKind> addresses = {AddressKind::LoadBalancerIP};
   std::vector<PreferredNodes> preferred_nodes;
+  bool rebalance = true;  // IPs move, gently, to a node that comes; else they stay where they are
   int gratuitous_count = 5;
   Duration gratuitous_interval = 200ms;
   Duration gratuitous_refresh = 0s;  // 0: none

@@ -187,5 +187,33 @@ TEST(Manifests, BoundHostileText) {
   }
 }
 
+TEST(Manifests, RebalanceIsGentleUnlessItIsNeverOrCiliums) {
+  const struct {
+    const char* text;
+    bool rebalance;
+  } cases[] = {
+      {"apiVersion: herald.io/v1alpha1\nkind: L2AnnouncementPolicy\nmetadata: {name: p}\nspec: "
+       "{}\n",
+       true},
+      {"apiVersion: herald.io/v1alpha1\nkind: L2AnnouncementPolicy\nmetadata: {name: p}\n"
+       "spec: {rebalance: gentle}\n",
+       true},
+      {"apiVersion: herald.io/v1alpha1\nkind: L2AnnouncementPolicy\nmetadata: {name: p}\n"
+       "spec: {rebalance: never}\n",
+       false},
+      {"apiVersion: cilium.io/v2alpha1\nkind: CiliumL2AnnouncementPolicy\nmetadata: {name: p}\n"
+       "spec: {loadBalancerIPs: true}\n",
+       false},
+  };
+  for (const auto& c : cases) {
+    Manifests manifests;
+    manifests.set_file("p.yaml", c.text);
+    const Desired desired = manifests.desired();
+    EXPECT_TRUE(desired.problems.empty()) << c.text;
+    ASSERT_EQ(desired.l2_policies.size(), 1u) << c.text;
+    EXPECT_EQ(desired.l2_policies[0].rebalance, c.rebalance) << c.text;
+  }
+}
+
 }  // namespace
 }  // namespace herald::config

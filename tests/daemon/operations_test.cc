@@ -1,27 +1,16 @@
-// Operators and three nodes: a store that answers at once and tells everybody, no heartbeats. After
-// every effect at most one node may answer for an IP. What goes wrong in between: tests/sim.
+// What operators ask of three nodes, and what becomes of it.
 #include "daemon/operations.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include <deque>
-#include <map>
-#include <memory>
 #include <set>
 
-#include <boost/json.hpp>
-
-#include "config/manifests.h"
-#include "daemon/node.h"
-#include "daemon/operator_wire.h"
-#include "daemon/report.h"
+#include "tests/daemon/cluster.h"
 
 namespace herald::daemon {
 namespace {
 
-namespace json = boost::json;
-using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::IsEmpty;
 
@@ -34,7 +23,7 @@ spec: {addresses: [10.25.150.0/24], avoid: [FirstLast]}
 apiVersion: herald.io/v1alpha1
 kind: L2AnnouncementPolicy
 metadata: {name: all}
-spec: {}
+spec: {rebalance: never}
 ---
 apiVersion: v1
 kind: Service
@@ -49,157 +38,9 @@ spec: {type: LoadBalancer}
 const char* const kWeb = "10.25.150.201";
 const char* const kDns = "10.25.150.202";
 
-class Cluster : public testing::Test {
+class Operators : public Cluster {
  protected:
-  struct Host {
-    std::unique_ptr<Node> node;
-    std::unique_ptr<coord::Guard> guard;
-    l2::Grants grants;
-    bool carrier = true;
-  };
-
-  Cluster() { manifests_.set_file("home.yaml", kHome); }
-
-  void start(const std::string& name) {
-    NodeConfig c;
-    c.name = NodeName(name);
-    c.machine_id = "machine-" + name;
-    c.version = "test";
-    c.seed = 7 + hosts_.size();
-    Host& host = hosts_[name];
-    host.guard = std::make_unique<coord::Guard>(c.name, c.guard_timing);
-    host.node = std::make_unique<Node>(c, now_);
-    link(name, true);
-    deliver(name, DesiredRead{std::make_shared<Desired>(manifests_.desired())});
-    settle();
-  }
-  void start_three() {
-    for (const char* name : {"n1", "n2", "n3"}) start(name);
-    pass(3s);
-  }
-  // Its power is cut.
-  void crash(const std::string& name) { hosts_.erase(name); }
-
-  void link(const std::string& name, bool carrier) {
-    Link eth0;
-    eth0.index = LinkIndex(2);
-    eth0.name = "eth0";
-    eth0.mac = *MacAddress::parse("02:00:00:00:00:01");
-    eth0.up = eth0.ethernet = true;
-    eth0.carrier = carrier;
-    eth0.addresses = {{*IpAddress::parse("10.25.150.10" + name.substr(1)), 24}};
-    deliver(name, LinksRead{{eth0}});
-    settle();
-  }
-  void read(const std::string& text) {
-    manifests_.set_file("home.yaml", text);
-    const auto desired = std::make_shared<Desired>(manifests_.desired());
-    for (const auto& [name, host] : hosts_) deliver(name, DesiredRead{desired});
-    settle();
-  }
-
-  void deliver(const std::string& name, Event event) {
-    queue_.emplace_back(name, std::move(event));
-  }
-  void settle() {
-    for (int steps = 0; !queue_.empty(); ++steps) {
-      ASSERT_LT(steps, 100'000);
-      const auto [name, event] = std::move(queue_.front());
-      queue_.pop_front();
-      const auto host = hosts_.find(name);
-      if (host == hosts_.end()) continue;
-      for (const Effect& effect : host->second.node->step(event, now_)) perform(name, effect);
-    }
-  }
-
-  void perform(const std::string& name, const Effect& effect) {
-    Host& host = hosts_.at(name);
-    if (const auto* g = std::get_if<SetGrants>(&effect)) host.grants.links = g->links;
-    if (const auto* g = std::get_if<ApplyGuard>(&effect)) {
-      host.guard->apply(g->orders, now_);
-      host.grants.deadline = host.guard->deadline();
-    }
-    if (const auto* a = std::get_if<OperatorAnswered>(&effect)) answers_[a->id] = a->answer;
-    if (const auto* a = std::get_if<AskStore>(&effect); a != nullptr && store_answers_) {
-      deliver(name, StoreAnswered{a->id, store(a->request)});
-    }
-    for (const char* vip : {kWeb, kDns}) ASSERT_LE(speakers(vip).size(), 1u) << vip;
-  }
-
-  coord::StoreReply store(const coord::StoreRequest& request) {
-    if (const auto* read = std::get_if<coord::ReadDocument>(&request)) {
-      const auto it = documents_.find(read->key);
-      return it == documents_.end() ? coord::ReadReply{} : coord::ReadReply{it->second};
-    }
-    if (std::holds_alternative<coord::ListDocuments>(request)) {
-      coord::ListReply all;
-      for (const auto& [key, d] : documents_) all.documents.push_back(d);
-      return all;
-    }
-    const auto& cas = std::get<coord::CasDocument>(request);
-    const auto key = coord::key_of(cas.document);
-    const auto it = documents_.find(key);
-    const auto rev = it == documents_.end() ? coord::Revision{} : coord::revision_of(it->second);
-    if (rev != cas.base) return coord::CasReply{coord::CasOutcome::Conflict, ""};
-    documents_[key] = cas.document;
-    for (const auto& [name, host] : hosts_) deliver(name, StoreChanged{{cas.document}});
-    return coord::CasReply{coord::CasOutcome::Won, ""};
-  }
-
-  void pass(Duration d) {
-    const Instant until = now_ + d;
-    for (int i = 0; i < 100'000; ++i) {
-      std::optional<Instant> next;
-      for (const auto& [name, host] : hosts_) next = earliest(next, host.node->next_deadline());
-      if (!next || *next > until) break;
-      now_ = std::max(now_ + 100us, *next);
-      for (const auto& [name, host] : hosts_) deliver(name, TimePassed{});
-      settle();
-    }
-    now_ = until;
-    for (const auto& [name, host] : hosts_) deliver(name, TimePassed{});
-    settle();
-  }
-
-  std::set<std::string> speakers(const char* vip) const {
-    std::set<std::string> out;
-    for (const auto& [name, host] : hosts_) {
-      if (host.grants.may_answer(LinkIndex(2), *IpAddress::parse(vip), now_)) out.insert(name);
-    }
-    return out;
-  }
-  std::string speaker(const char* vip) const {
-    const auto all = speakers(vip);
-    return all.empty() ? "nobody" : *all.begin();
-  }
-  // Asks `through`, as heraldctl does; nullopt: it waits.
-  std::optional<OperatorAnswer> ask(const std::string& through, const std::string& line) {
-    const auto request = parse_operator_request(line);
-    EXPECT_TRUE(request && *request) << line;
-    if (!request || !*request) return std::nullopt;
-    deliver(through, OperatorAsked{++asked_, **request});
-    settle();
-    return answer(asked_);
-  }
-  std::optional<OperatorAnswer> answer(std::uint64_t id) const {
-    const auto it = answers_.find(id);
-    return it == answers_.end() ? std::nullopt : std::optional(it->second);
-  }
-  json::object report(const std::string& through, const std::string& request) {
-    const auto said = json::parse(
-        daemon::answer(*hosts_.at(through).node, {"embedded:/x", "packet", {}}, request, now_));
-    return said.as_object().at("data").as_object();
-  }
-  std::string other_than(const std::string& name) const { return name == "n1" ? "n2" : "n1"; }
-
-  Instant now_{1000s};
-  config::Manifests manifests_;
-  std::map<std::string, Host> hosts_;
-  std::map<coord::DocumentKey, coord::Document> documents_;
-  std::deque<std::pair<std::string, Event>> queue_;
-  std::map<std::uint64_t, OperatorAnswer> answers_;
-  std::uint64_t asked_ = 0;
-  bool store_answers_ = true;
+  Operators() : Cluster(kHome) {}
 };
 
 std::vector<IpAddress> ips(std::initializer_list<const char*> texts) {
@@ -208,7 +49,7 @@ std::vector<IpAddress> ips(std::initializer_list<const char*> texts) {
   return out;
 }
 
-TEST_F(Cluster, ADrainHandsEverythingOverAndIsRememberedOverRestarts) {
+TEST_F(Operators, ADrainHandsEverythingOverAndIsRememberedOverRestarts) {
   start_three();
   const std::string owner = speaker(kWeb);
   const auto said = ask(owner, R"({"command":"drain"})");
@@ -237,7 +78,7 @@ TEST_F(Cluster, ADrainHandsEverythingOverAndIsRememberedOverRestarts) {
   EXPECT_EQ(speaker(kWeb), other_than(owner));
 }
 
-TEST_F(Cluster, UndrainLetsANodeOwnAgain) {
+TEST_F(Operators, UndrainLetsANodeOwnAgain) {
   start_three();
   ASSERT_TRUE(ask("n1", R"({"command":"drain","node":"n2"})")->complete);
   ASSERT_TRUE(ask("n1", R"({"command":"drain","node":"n3"})")->complete);
@@ -253,7 +94,7 @@ TEST_F(Cluster, UndrainLetsANodeOwnAgain) {
   EXPECT_EQ(speaker(kWeb), "n2");
 }
 
-TEST_F(Cluster, TheLastEligibleNodeIsNotDrainedAwaySilently) {
+TEST_F(Operators, TheLastEligibleNodeIsNotDrainedAwaySilently) {
   start("n1");
   pass(3s);
   const auto said = ask("n1", R"({"command":"drain","node":"n1"})");
@@ -270,13 +111,13 @@ TEST_F(Cluster, TheLastEligibleNodeIsNotDrainedAwaySilently) {
 }
 
 // One label is all that tells who may own it.
-TEST_F(Cluster, ANodeThatIsNotSelectedAnyMoreHandsOver) {
+TEST_F(Operators, ANodeThatIsNotSelectedAnyMoreHandsOver) {
   std::string text(kHome);
-  const std::string policy = "spec: {}";
+  const std::string policy = "spec: {rebalance: never}";
   const auto selecting = [&](const std::string& role) {
     std::string out(text);
     out.replace(out.find(policy), policy.size(),
-                "spec: {nodeSelector: {matchLabels: {edge: \"" + role + "\"}}}");
+                "spec: {rebalance: never, nodeSelector: {matchLabels: {edge: \"" + role + "\"}}}");
     for (const char* n : {"n1", "n2", "n3"}) {
       out += std::string("---\napiVersion: v1\nkind: Node\nmetadata: {name: ") + n +
              ", labels: {edge: \"" + (std::string(n) == "n1" ? "a" : "b") + "\"}}\n";
@@ -295,7 +136,7 @@ TEST_F(Cluster, ANodeThatIsNotSelectedAnyMoreHandsOver) {
   EXPECT_NE(speaker(kDns), "nobody");
 }
 
-TEST_F(Cluster, ALinkThatGoesDownHandsOverAtOnce) {
+TEST_F(Operators, ALinkThatGoesDownHandsOverAtOnce) {
   start_three();
   const std::string owner = speaker(kWeb);
   link(owner, false);
@@ -307,7 +148,7 @@ TEST_F(Cluster, ALinkThatGoesDownHandsOverAtOnce) {
   EXPECT_EQ(speaker(kWeb), next) << "sticky";
 }
 
-TEST_F(Cluster, TheLastUndrainedNodeStopsAndADrainedOneTakesOver) {
+TEST_F(Operators, TheLastUndrainedNodeStopsAndADrainedOneTakesOver) {
   start_three();
   ask("n1", R"({"command":"drain","node":"n2"})");
   ask("n1", R"({"command":"drain","node":"n3"})");
@@ -318,7 +159,7 @@ TEST_F(Cluster, TheLastUndrainedNodeStopsAndADrainedOneTakesOver) {
   EXPECT_NE(speaker(kWeb), "nobody");
 }
 
-TEST_F(Cluster, AMoveGoesWhereItIsSaidAndStays) {
+TEST_F(Operators, AMoveGoesWhereItIsSaidAndStays) {
   start_three();
   const std::string from = speaker(kWeb), to = other_than(from);
   const std::string order = R"({"command":"move","ip":"10.25.150.201","node":")" + to + "\"}";
@@ -332,7 +173,7 @@ TEST_F(Cluster, AMoveGoesWhereItIsSaidAndStays) {
   EXPECT_EQ(ask("n3", order)->message, "10.25.150.201 is on " + to + " already");
 }
 
-TEST_F(Cluster, WithoutWaitingItIsAnsweredWhenItIsWritten) {
+TEST_F(Operators, WithoutWaitingItIsAnsweredWhenItIsWritten) {
   start_three();
   const std::string from = speaker(kWeb), to = other_than(from);
   const std::string via = from == "n3" || to == "n3" ? "n2" : "n3";
@@ -343,7 +184,7 @@ TEST_F(Cluster, WithoutWaitingItIsAnsweredWhenItIsWritten) {
   EXPECT_EQ(speaker(kWeb), to);
 }
 
-TEST_F(Cluster, RefusalsHaveAReason) {
+TEST_F(Operators, RefusalsHaveAReason) {
   start_three();
   const struct {
     const char* line;
@@ -365,7 +206,7 @@ TEST_F(Cluster, RefusalsHaveAReason) {
   }
 }
 
-TEST_F(Cluster, AStoreThatIsAwayIsSaidAndNothingHappensLater) {
+TEST_F(Operators, AStoreThatIsAwayIsSaidAndNothingHappensLater) {
   start_three();
   const std::string owner = speaker(kWeb);
   store_answers_ = false;
@@ -380,7 +221,7 @@ TEST_F(Cluster, AStoreThatIsAwayIsSaidAndNothingHappensLater) {
   EXPECT_THAT(hosts_.at("n1").node->cluster().drained, IsEmpty());
 }
 
-TEST_F(Cluster, AStoppingNodeSaysSo) {
+TEST_F(Operators, AStoppingNodeSaysSo) {
   start_three();
   store_answers_ = false;
   EXPECT_FALSE(ask("n1", R"({"command":"drain","node":"n2"})"));
@@ -392,7 +233,7 @@ TEST_F(Cluster, AStoppingNodeSaysSo) {
 }
 
 // In store mode a lease has to run out; with the operator's word it need not.
-TEST_F(Cluster, ForceDeadIsAtOnceAndUntilItStartsAgain) {
+TEST_F(Operators, ForceDeadIsAtOnceAndUntilItStartsAgain) {
   start_three();
   const std::string dead = speaker(kWeb), via = other_than(dead);
   crash(dead);

@@ -37,9 +37,10 @@ constexpr std::size_t kSocketBuffer = 64;
 Swarm Swarm::of(Rng& rng) {
   Swarm s;
   for (bool* fault :
-       {&s.crash, &s.freeze, &s.cut, &s.outage, &s.lose_requests, &s.lose_replies, &s.late_writes,
-        &s.slow, &s.stale_watch, &s.carrier, &s.stop, &s.edits, &s.lose_datagrams,
-        &s.slow_datagrams, &s.copies, &s.partition, &s.stall, &s.mixed_settings}) {
+       {&s.crash,          &s.freeze,      &s.cut,       &s.outage,      &s.lose_requests,
+        &s.lose_replies,   &s.late_writes, &s.slow,      &s.stale_watch, &s.carrier,
+        &s.stop,           &s.edits,       &s.orders,    &s.rebalance,   &s.lose_datagrams,
+        &s.slow_datagrams, &s.copies,      &s.partition, &s.stall,       &s.mixed_settings}) {
     *fault = rng.one_in(2);
   }
   return s;
@@ -180,6 +181,7 @@ void World::start(Host& host) {
     if (rng_.one_in(2)) config.timing.store_loss_limit = rng_.between(3s, 8s);
   }
   config.drain_timeout = 3s;
+  config.rebalance = {200ms, 50ms, 500ms};
   config.seed = rng_.next();
   ++host.life;
   host.frozen = host.stalled = false;
@@ -269,6 +271,8 @@ void World::perform(Host& host, const daemon::Effect& effect) {
     ask(host, *a);
   } else if (const auto* log = std::get_if<daemon::Log>(&effect)) {
     tell(host.name.str() + ": " + log->text);
+  } else if (const auto* said = std::get_if<daemon::OperatorAnswered>(&effect)) {
+    tell(fmt::format("{} answers: {}", host.name.str(), said->answer.message));
   } else if (std::holds_alternative<daemon::Exit>(effect)) {
     tell(host.name.str() + " has stopped");
     end(host);
@@ -425,7 +429,7 @@ void World::fault() {
   const Duration length = rng_.one_in(3)   ? rng_.between(patience / 2, 3 * patience)
                           : rng_.one_in(2) ? rng_.between(10ms, 1s)
                                            : rng_.between(timing_.lease / 2, timing_.lease * 4);
-  switch (rng_.below(9)) {
+  switch (rng_.below(10)) {
     case 0:
       if (!swarm_.crash) break;
       crash(host);
@@ -475,6 +479,9 @@ void World::fault() {
         if (host.life == life && host.stalled && !host.frozen) thaw(host);
       });
       break;
+    case 8:
+      if (swarm_.orders) order(host);
+      break;
     default:
       if (swarm_.edits) edit();
   }
@@ -503,6 +510,37 @@ void World::cut_peers() {
   };
   set(true);
   after(length, [set] { set(false); });
+}
+
+// An operator's word, through some host. Only what has no process is declared dead: its late writes
+// may still come, and its next life.
+void World::order(Host& host) {
+  using daemon::OperatorRequest;
+  OperatorRequest request;
+  const Host& subject = *hosts_[rng_.below(hosts_.size())];
+  request.node = subject.name;
+  request.wait = rng_.one_in(2);
+  request.timeout = rng_.between(50ms, 3s);
+  const auto kind = rng_.below(4);
+  if (kind == 3) {
+    if (subject.node) return;
+    request.what = OperatorRequest::What::ForceDead;
+  } else if (kind == 2) {
+    const auto table = store_.table();
+    if (table.empty()) return;
+    request.what = OperatorRequest::What::Move;
+    request.ip =
+        std::next(table.begin(), static_cast<std::ptrdiff_t>(rng_.below(table.size())))->first;
+  } else {
+    request.what = kind == 0 ? OperatorRequest::What::Drain : OperatorRequest::What::Undrain;
+  }
+  tell(fmt::format("{} is asked to {} {}", host.name.str(),
+                   request.what == OperatorRequest::What::ForceDead ? "declare dead"
+                   : request.ip ? "move " + to_string(*request.ip) + " to"
+                   : kind == 0  ? "drain"
+                                : "undrain",
+                   subject.name.str()));
+  deliver(host, daemon::OperatorAsked{++orders_, request});
 }
 
 void World::edit() {
@@ -538,6 +576,7 @@ std::shared_ptr<const Desired> World::make_desired() {
   }
   L2Policy policy;
   policy.name = "all";
+  policy.rebalance = swarm_.rebalance;
   out->l2_policies = {policy};
   store_.set_wanted({services_.begin(), services_.end()});
   return out;
@@ -596,11 +635,19 @@ void World::check() {
 
 void World::check_settled() {
   const auto table = store_.table();
+  std::set<NodeName> drained;
+  if (const auto it = store_.documents().find(coord::cluster_key());
+      it != store_.documents().end()) {
+    drained = std::get<coord::ClusterDocument>(it->second).drained;
+  }
   std::set<ObjectName> served;
   for (const auto& [vip, entry] : table) {
     std::size_t speakers = 0;
     for (const auto& host : hosts_) {
       if (host->grants.may_answer(LinkIndex(2), vip, local(*host, now_))) ++speakers;
+    }
+    if (drained.size() < hosts_.size() && entry.owner && drained.contains(*entry.owner)) {
+      fail(fmt::format("{} stays on {}, which is drained", to_string(vip), entry.owner->str()));
     }
     if (speakers != 1)
       fail(fmt::format("{}: {} hosts answer after the calm", to_string(vip), speakers));

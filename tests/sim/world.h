@@ -33,8 +33,9 @@ enum class Wrong {
 struct Swarm {  // which kinds of fault a seed has
   bool crash = false, freeze = false, cut = false, outage = false, lose_requests = false,
        lose_replies = false, late_writes = false, slow = false, stale_watch = false,
-       carrier = false, stop = false, edits = false, lose_datagrams = false, slow_datagrams = false,
-       copies = false, partition = false, stall = false, mixed_settings = false;
+       carrier = false, stop = false, edits = false, orders = false, rebalance = false,
+       lose_datagrams = false, slow_datagrams = false, copies = false, partition = false,
+       stall = false, mixed_settings = false;
   static Swarm of(Rng& rng);
 };
 
@@ -84,6 +85,7 @@ class World {
   void end(Host& host);
   void fault();
   void edit();
+  void order(Host& host);
   void heal();
   void note_grants();
   void check();
@@ -111,6 +113,7 @@ class World {
   std::vector<ObjectName> services_;
   std::shared_ptr<const Desired> desired_;
   int next_service_ = 0;
+  std::uint64_t orders_ = 0;
   bool grants_changed_ = false;
   std::vector<std::pair<IpAddress, std::vector<std::size_t>>> contested_;  // granted by several
   std::map<IpAddress, std::size_t> answering_;  // the host that last might answer
