@@ -153,6 +153,7 @@ void Peers::on_cas(const MemberDocument& document, CasOutcome outcome, Instant n
     return;
   }
   revoked_by_me_.insert({document.node, document.inc});
+  ++version_;  // even if a watch has shown it first
   on_seen(document, now);
 }
 

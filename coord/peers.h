@@ -69,7 +69,7 @@ class Peers {
   std::vector<GuardRef> wished_guards() const;
   // What the guard must know of the others, put into `orders`.
   void describe(GuardOrders& orders) const;
-  // Rises whenever describe() has something new to say of the others.
+  // Rises whenever describe(), gone() or revoked_by_me() may have something new to say.
   std::uint64_t version() const { return version_; }
   // The guard's newest report.
   const GuardReport& report() const { return report_; }

@@ -219,6 +219,13 @@ class ShardEdit {
   std::vector<RefusedMove> refused_moves_;
 };
 
+bool same_holdings(const std::map<IpAddress, TableEntry>& a,
+                   const std::map<IpAddress, TableEntry>& b) {
+  return std::equal(a.begin(), a.end(), b.begin(), b.end(), [](const auto& x, const auto& y) {
+    return x.first == y.first && x.second.services == y.second.services;
+  });
+}
+
 }  // namespace
 
 std::array<TableDocument, kShards> Table::initial() {
@@ -229,7 +236,14 @@ std::array<TableDocument, kShards> Table::initial() {
 
 bool Table::on_seen(const TableDocument& document, Instant) {
   if (document.shard >= kShards || document.rev <= shards_[document.shard].rev) return false;
-  shards_[document.shard] = document;
+  TableDocument& shard = shards_[document.shard];
+  if (!same_holdings(shard.entries, document.entries)) ++holdings_version_;
+  shard = document;
+  auto& counts = counts_[document.shard];
+  counts.clear();
+  for (const auto& [vip, entry] : shard.entries) {
+    if (entry.owner) ++counts[*entry.owner];
+  }
   return true;
 }
 
@@ -271,10 +285,8 @@ std::vector<IpAddress> Table::owned(const NodeName& self, Incarnation inc) const
 
 std::map<NodeName, std::size_t> Table::counts() const {
   std::map<NodeName, std::size_t> out;
-  for (const auto& s : shards_) {
-    for (const auto& [vip, entry] : s.entries) {
-      if (entry.owner) ++out[*entry.owner];
-    }
+  for (const auto& shard : counts_) {
+    for (const auto& [node, count] : shard) out[node] += count;
   }
   return out;
 }
@@ -283,12 +295,17 @@ void Table::edit(const TablePlan& plan, const Editor& editor, const Peers& peers
   orphans_due_.reset();
   if (!listed_) return;
   forget_moves();
+  if (editor.plan_version == 0 || editor != settled_for_ || peers.version() != settled_peers_) {
+    settled_.fill(std::nullopt);
+    settled_for_ = editor;
+    settled_peers_ = peers.version();
+  }
   const Memory memory{floors_, passed_on_, asked_moves_};
   auto counts = this->counts();
   // One step for the owner's next life, which takes back its own at once.
   const Duration turn = kRankStep * (1 + peers.rank(now));
   for (unsigned s = 0; s < kShards; ++s) {
-    if (busy_[s]) continue;
+    if (busy_[s] || settled_[s] == shards_[s].rev) continue;
     if (retry_at_[s] && now < *retry_at_[s]) {
       orphans_due_ = earliest(orphans_due_, retry_at_[s]);
       continue;
@@ -304,7 +321,10 @@ void Table::edit(const TablePlan& plan, const Editor& editor, const Peers& peers
       // Without a plan nothing can be done about them, so there is nothing to wake up for.
       if (editor.plan_known) orphans_due_ = earliest(orphans_due_, *orphans_since_[s] + turn);
     }
-    if (!pass.changed()) continue;
+    if (!pass.changed()) {
+      if (!pass.orphans_left()) settled_[s] = shards_[s].rev;
+      continue;
+    }
     const TableDocument next = pass.result();
     for (const auto& [vip, epoch] : pass.given_up()) {
       Epoch& floor = floors_[vip];
@@ -319,7 +339,10 @@ void Table::edit(const TablePlan& plan, const Editor& editor, const Peers& peers
 }
 
 void Table::wish_move(const IpAddress& vip, const NodeName& to) {
-  if (const TableEntry* entry = find(vip)) asked_moves_[vip] = {to, entry->epoch};
+  const TableEntry* entry = find(vip);
+  if (entry == nullptr) return;
+  asked_moves_[vip] = {to, entry->epoch};
+  settled_[shard_of(vip)].reset();
 }
 
 // Those that the table shows, and those that came too late.

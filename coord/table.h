@@ -36,6 +36,9 @@ struct Editor {
   bool leaving = false;      // gives everything up
   bool plan_known = false;   // manifests were read; else only what is already held is served
   bool may_release = false;  // the manifests are complete: what they lack is not wanted
+  // Another one whenever the plan is another one; 0: not known, so that every shard is looked at.
+  std::uint64_t plan_version = 0;
+  bool operator==(const Editor&) const = default;
 };
 
 // A wish to move, on its way into the table.
@@ -67,10 +70,13 @@ class Table {
   std::vector<IpAddress> owned(const NodeName& self, Incarnation inc) const;
   // IPs per owner, for placement.
   std::map<NodeName, std::size_t> counts() const;
+  // Rises when another IP is held, or by other services: whoever owns it.
+  std::uint64_t holdings_version() const { return holdings_version_; }
 
   // Writes what should change: own entries that are wished away or that this node is no longer to
   // own (T4), orphans (T3), and what a leader adds. Sets the floors of what it gives up. At most
-  // one write per shard is under way.
+  // one write per shard is under way. A shard in which there was nothing to do is not looked at
+  // again until it, or something that it is judged by, has changed: then this costs nothing.
   void edit(const TablePlan& plan, const Editor& editor, const Peers& peers, Instant now);
 
   // The owner is wished to pass `vip` on to `to`: edit() writes it into the shard, whoever owns it.
@@ -89,6 +95,12 @@ class Table {
   bool given_up(const IpAddress& vip, Epoch epoch) const;
 
   std::array<TableDocument, kShards> shards_ = initial();
+  std::array<std::map<NodeName, std::size_t>, kShards> counts_;  // of each shard
+  std::uint64_t holdings_version_ = 0;
+  // The revs in which there was nothing to do for this editor, with peers of this version.
+  std::array<std::optional<Revision>, kShards> settled_;
+  Editor settled_for_;
+  std::uint64_t settled_peers_ = 0;
   std::array<bool, kShards> busy_{};
   std::array<std::optional<Instant>, kShards> retry_at_{};
   std::array<std::optional<Instant>, kShards> orphans_since_{};

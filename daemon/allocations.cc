@@ -12,17 +12,21 @@ namespace {
 constexpr Duration kReleaseAfter = 1s;
 }  // namespace
 
-Allocation Allocations::decide(const Policies& policies, const coord::Table& table,
-                               const Statuses& statuses, Instant now) {
-  Allocation allocation = allocate(policies, table, pending_, statuses);
-  for (const ipam::Holding& added : allocation.plan.added) {
+const Allocation& Allocations::decide(const Policies& policies, const coord::Table& table,
+                                      const StatusWriter& statuses, Instant now) {
+  MadeOf made_of{policies.identity(), table.holdings_version(), statuses.version()};
+  if (made_of_ == made_of && !due(now)) return allocation_;
+  made_of_ = std::move(made_of);
+  ++version_;
+  allocation_ = allocate(policies, table, pending_, statuses.statuses());
+  for (const ipam::Holding& added : allocation_.plan.added) {
     pending_[added.ip] = {added.service};
   }
   std::erase_if(pending_, [&](const auto& given) {
-    return table.find(given.first) != nullptr || !allocation.holdings.contains(given.first);
+    return table.find(given.first) != nullptr || !allocation_.holdings.contains(given.first);
   });
-  keep_for_now(allocation, now);
-  return allocation;
+  keep_for_now(allocation_, now);
+  return allocation_;
 }
 
 // A leader whose manifests are a moment behind the others' must not free what they have just given.
@@ -42,6 +46,8 @@ void Allocations::keep_for_now(Allocation& allocation, Instant now) {
 void Allocations::forget() {
   release_due_.clear();
   pending_.clear();
+  made_of_.reset();
+  allocation_ = {};
 }
 
 bool Allocations::due(Instant now) const {
@@ -55,27 +61,48 @@ std::optional<Instant> Allocations::next_deadline() const {
   return next;
 }
 
+const coord::TablePlan& Placing::plan(const Policies& policies, const Allocations* allocations,
+                                      const Allocation* allocation, const coord::Table& table,
+                                      const coord::Peers& peers, const Unwilling& unwilling,
+                                      Instant now) {
+  const bool allocated = allocation != nullptr;
+  MadeOf made_of{policies.identity(), allocated,
+                 allocated ? allocations->version() : table.holdings_version(),
+                 eligible_members(peers, unwilling.leaving, now), unwilling.drained};
+  if (made_of_ == made_of) return plan_;
+  made_of_ = std::move(made_of);
+  ++version_;
+  plan_ = place(policies, allocated ? allocation->holdings : holdings_of(table), made_of_->members,
+                unwilling.drained);
+  return plan_;
+}
+
 void StatusWriter::on_seen(const coord::StatusDocument& document) {
   coord::StatusDocument& known = statuses_[document.service];
-  if (document.rev > known.rev) known = document;
+  if (document.rev <= known.rev) return;
+  known = document;
+  const auto mine = under_way_.find(document.service);
+  if (mine == under_way_.end() || mine->second != document) ++version_;
 }
 
 std::optional<coord::StoreRequest> StatusWriter::on_cas(const coord::StatusDocument& document,
                                                         coord::CasOutcome outcome, Duration retry,
                                                         Instant now) {
-  retry_.erase(document.service);
-  if (outcome == coord::CasOutcome::Won) {
-    on_seen(document);
-    return std::nullopt;
-  }
+  if (outcome == coord::CasOutcome::Won) on_seen(document);
+  under_way_.erase(document.service);
+  if (again_.erase(document.service) > 0) due_ = true;
+  if (outcome == coord::CasOutcome::Won) return std::nullopt;
   retry_[document.service] = now + retry;
   return coord::ReadDocument{coord::status_key(document.service)};
 }
 
-std::vector<StatusWriter::Write> StatusWriter::write(const ipam::Plan& plan,
-                                                     const coord::Table& table, Instant now) {
-  std::vector<Write> out;
-  for (const ipam::Decision& decision : plan.decisions) {
+void StatusWriter::set(const Allocations& allocations, const Allocation& allocation,
+                       const coord::Table& table, Instant now) {
+  if (set_for_ == allocations.version()) return;
+  set_for_ = allocations.version();
+  queue_.clear();
+  again_.clear();
+  for (const ipam::Decision& decision : allocation.plan.decisions) {
     coord::StatusDocument wanted;
     wanted.service = decision.service;
     wanted.reason = ipam::to_string(decision.reason);
@@ -91,32 +118,51 @@ std::vector<StatusWriter::Write> StatusWriter::write(const ipam::Plan& plan,
     }
     const auto known = statuses_.find(decision.service);
     const coord::Revision base = known == statuses_.end() ? coord::Revision{} : known->second.rev;
-    if (known != statuses_.end()) {
-      wanted.rev = known->second.rev;
-      if (wanted == known->second) continue;
-    }
+    wanted.rev = base;
+    if (known != statuses_.end() && wanted == known->second) continue;
     const auto retry = retry_.find(decision.service);
     if (!recorded || (retry != retry_.end() && now < retry->second)) continue;
-    retry_[decision.service] = kNever;  // under way
     wanted.rev = base.next();
+    if (const auto mine = under_way_.find(decision.service); mine != under_way_.end()) {
+      if (mine->second != wanted) again_.insert(decision.service);
+      continue;
+    }
     const bool given = decision.reason == ipam::Reason::Allocated;
-    out.push_back({Log{given ? Log::Level::Info : Log::Level::Warning,
-                       fmt::format("service {} {}: {}", to_string(decision.service), wanted.reason,
-                                   wanted.message)},
-                   coord::CasDocument{base, wanted}});
+    queue_[decision.service] = {Log{given ? Log::Level::Info : Log::Level::Warning,
+                                    fmt::format("service {} {}: {}", to_string(decision.service),
+                                                wanted.reason, wanted.message)},
+                                coord::CasDocument{base, wanted}};
+  }
+}
+
+void StatusWriter::forget() {
+  set_for_ = 0;
+  queue_.clear();
+  again_.clear();
+}
+
+std::vector<StatusWriter::Write> StatusWriter::take_writes() {
+  std::vector<Write> out;
+  while (!queue_.empty() && under_way_.size() < kMostAtOnce) {
+    auto next = queue_.extract(queue_.begin());
+    under_way_[next.key()] = std::get<coord::StatusDocument>(next.mapped().write.document);
+    out.push_back(std::move(next.mapped()));
   }
   return out;
 }
 
 bool StatusWriter::take_due(Instant now) {
-  return std::erase_if(retry_, [&](const auto& retry) { return now >= retry.second; }) > 0;
+  const auto retries =
+      std::erase_if(retry_, [&](const auto& retry) { return now >= retry.second; });
+  if (retries == 0 && !due_) return false;
+  due_ = false;
+  set_for_ = 0;
+  return true;
 }
 
 std::optional<Instant> StatusWriter::next_deadline() const {
   std::optional<Instant> next;
-  for (const auto& [service, at] : retry_) {
-    if (at != kNever) next = earliest(next, at);
-  }
+  for (const auto& [service, at] : retry_) next = earliest(next, at);
   return next;
 }
 

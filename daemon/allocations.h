@@ -1,11 +1,18 @@
 // daemon/allocations.h: what a leader remembers between its choices, and what it writes about them.
 //
 // Allocations: a choice is made once, and a wish that is gone is believed after a moment.
+// Placing: who may own which IP.
 // StatusWriter: the table is written before a status names an IP (rule T5).
+//
+// With thousands of services each of these takes milliseconds, and a failover changes the owners of
+// IPs only: so each remembers what it was made of, and is made anew only if that has changed.
 #pragma once
 
+#include <cstdint>
 #include <map>
+#include <memory>
 #include <optional>
+#include <set>
 #include <vector>
 
 #include "base/time.h"
@@ -17,11 +24,15 @@
 
 namespace herald::daemon {
 
+class StatusWriter;
+
 class Allocations {
  public:
-  // As the leader: who gets which IP, now.
-  Allocation decide(const Policies& policies, const coord::Table& table, const Statuses& statuses,
-                    Instant now);
+  // As the leader: who gets which IP, now. Good until the next call.
+  const Allocation& decide(const Policies& policies, const coord::Table& table,
+                           const StatusWriter& statuses, Instant now);
+  // Another one for each allocation that was really made.
+  std::uint64_t version() const { return version_; }
   void forget();  // not the leader
 
   // decide() would release something that it kept until now.
@@ -29,11 +40,42 @@ class Allocations {
   std::optional<Instant> next_deadline() const;
 
  private:
+  struct MadeOf {
+    std::shared_ptr<const Desired> desired;
+    std::uint64_t holdings = 0, statuses = 0;
+    bool operator==(const MadeOf&) const = default;
+  };
   void keep_for_now(Allocation& allocation, Instant now);
 
+  std::optional<MadeOf> made_of_;
+  Allocation allocation_;
+  std::uint64_t version_ = 0;
   ipam::Holdings pending_;  // given, and not in the table yet
   // When what nobody wants is released; none: it is being released.
   std::map<ipam::Holding, std::optional<Instant>> release_due_;
+};
+
+class Placing {
+ public:
+  // place() for what the leader's allocation holds; null: for what the table holds.
+  const coord::TablePlan& plan(const Policies& policies, const Allocations* allocations,
+                               const Allocation* allocation, const coord::Table& table,
+                               const coord::Peers& peers, const Unwilling& unwilling, Instant now);
+  // Another one for each plan that was really made; never 0 after the first.
+  std::uint64_t version() const { return version_; }
+
+ private:
+  struct MadeOf {
+    std::shared_ptr<const Desired> desired;
+    bool allocated = false;
+    std::uint64_t holdings = 0;
+    std::vector<Eligible> members;
+    std::set<NodeName> drained;
+    bool operator==(const MadeOf&) const = default;
+  };
+  std::optional<MadeOf> made_of_;
+  coord::TablePlan plan_;
+  std::uint64_t version_ = 0;
 };
 
 class StatusWriter {
@@ -43,21 +85,36 @@ class StatusWriter {
   // A write that did not win: a read settles it, then it is tried again.
   std::optional<coord::StoreRequest> on_cas(const coord::StatusDocument& document,
                                             coord::CasOutcome outcome, Duration retry, Instant now);
-  // What is to be written for decisions that were not told yet.
+  // What is to be written, for decisions that were not told yet; nothing that is not in the table.
+  void set(const Allocations& allocations, const Allocation& allocation, const coord::Table& table,
+           Instant now);
+  void forget();  // not the leader
+
   struct Write {
     Log log;
-    coord::StoreRequest request;
+    coord::CasDocument write;
   };
-  std::vector<Write> write(const ipam::Plan& plan, const coord::Table& table, Instant now);
+  // The next ones; a store is not flooded, nor is anything that waits behind them.
+  std::vector<Write> take_writes();
 
   const Statuses& statuses() const { return statuses_; }
-  // A write may be tried again; each time is told once.
+  // Another one whenever somebody else has written a status.
+  std::uint64_t version() const { return version_; }
+  // A write may be tried again, or another one is due; each time is told once.
   bool take_due(Instant now);
   std::optional<Instant> next_deadline() const;
 
  private:
+  static constexpr std::size_t kMostAtOnce = 64;
+
   Statuses statuses_;
-  std::map<ObjectName, Instant> retry_;  // never: under way
+  std::uint64_t version_ = 1;
+  std::uint64_t set_for_ = 0;  // the allocation that the queue was made of; 0: look again
+  std::map<ObjectName, Write> queue_;
+  std::map<ObjectName, coord::StatusDocument> under_way_;
+  std::map<ObjectName, Instant> retry_;
+  std::set<ObjectName> again_;  // another one is wanted than the one under way
+  bool due_ = false;
 };
 
 }  // namespace herald::daemon

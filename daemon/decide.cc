@@ -68,18 +68,25 @@ PoolName Policies::pool_of(const IpAddress& vip) const {
   return {};
 }
 
+bool Policies::selects_vip(const L2Policy& policy, const IpAddress& vip,
+                           const std::vector<ObjectName>& services) const {
+  if (!contains(policy.addresses, AddressKind::LoadBalancerIP)) return false;
+  if (!policy.pools.empty() && !contains(policy.pools, pool_of(vip))) return false;
+  if (!policy.service_selector) return !services.empty();
+  return std::any_of(services.begin(), services.end(), [&](const ObjectName& name) {
+    const Service* known = service(name);
+    return policy.service_selector->matches(known != nullptr ? known->labels
+                                                             : service_labels(name));
+  });
+}
+
 std::vector<const L2Policy*> Policies::l2_policies(const IpAddress& vip,
                                                    const std::vector<ObjectName>& services,
                                                    const Labels& node) const {
   std::vector<const L2Policy*> out;
   for (const Compiled& c : l2_) {
-    const L2Policy& p = *c.policy;
-    const bool service_selected = std::any_of(
-        services.begin(), services.end(),
-        [&](const ObjectName& name) { return selects(p.service_selector, service_labels(name)); });
-    if (service_selected && contains(p.addresses, AddressKind::LoadBalancerIP) &&
-        selects(p.node_selector, node) && admits(p.pools, pool_of(vip))) {
-      out.push_back(&p);
+    if (selects(c.policy->node_selector, node) && selects_vip(*c.policy, vip, services)) {
+      out.push_back(c.policy);
     }
   }
   return out;
@@ -89,18 +96,46 @@ std::vector<std::string> Policies::l2_links(const IpAddress& vip,
                                             const std::vector<ObjectName>& services,
                                             const Labels& node,
                                             const std::vector<coord::MemberLink>& links) const {
-  const auto selected = l2_policies(vip, services, node);
-  std::vector<std::string> covering, any;
-  for (const coord::MemberLink& link : links) {
-    const bool chosen = std::any_of(l2_.begin(), l2_.end(), [&](const Compiled& c) {
-      return std::find(selected.begin(), selected.end(), c.policy) != selected.end() &&
-             c.interfaces.matches(link.name);
-    });
-    if (!chosen) continue;
-    any.push_back(link.name);
-    if (covers(link, vip)) covering.push_back(link.name);
+  std::vector<std::string> out;
+  for (const coord::MemberLink* link : L2Scope(*this, node, links).seat(vip, services).links) {
+    out.push_back(link->name);
   }
-  return covering.empty() ? any : covering;
+  return out;
+}
+
+L2Scope::L2Scope(const Policies& policies, const Labels& node,
+                 const std::vector<coord::MemberLink>& links)
+    : policies_(policies), links_(links) {
+  for (const Policies::Compiled& c : policies.l2_) {
+    if (!selects(c.policy->node_selector, node)) continue;
+    Selected& selected = selected_.emplace_back(Selected{c.policy, {}, 0});
+    for (const coord::MemberLink& link : links) {
+      selected.links.push_back(c.interfaces.matches(link.name));
+    }
+    for (const PreferredNodes& preferred : c.policy->preferred_nodes) {
+      if (preferred.selector.matches(node)) selected.preference += preferred.weight;
+    }
+  }
+}
+
+L2Scope::Seat L2Scope::seat(const IpAddress& vip, const std::vector<ObjectName>& services) const {
+  Seat out;
+  std::vector<bool> chosen(links_.size());
+  for (const Selected& s : selected_) {
+    if (!policies_.selects_vip(*s.policy, vip, services)) continue;
+    out.preference += s.preference;
+    for (std::size_t i = 0; i < chosen.size(); ++i) chosen[i] = chosen[i] || s.links[i];
+  }
+  for (const bool any_subnet : {false, true}) {
+    for (std::size_t i = 0; i < chosen.size(); ++i) {
+      if (chosen[i] && (any_subnet || covers(links_[i], vip))) out.links.push_back(&links_[i]);
+    }
+    if (!out.links.empty()) {
+      out.on_subnet = !any_subnet;
+      break;
+    }
+  }
+  return out;
 }
 
 l2::AnnounceTiming Policies::announce_timing(const std::string& link, const Labels& node) const {
@@ -236,53 +271,51 @@ Allocation allocate(const Policies& policies, const coord::Table& table,
 }
 
 coord::TablePlan place(const Policies& policies, const ipam::Holdings& holdings,
-                       const coord::Peers& peers, const Unwilling& unwilling, Instant now) {
-  struct Member {
-    const coord::MemberDocument* document;
-    Labels labels;
-  };
-  std::vector<Member> members;
-  for (const auto& [name, peer] : peers.all()) {
-    if (!peers.heard(name, now) || peer.document.info.draining || name == unwilling.leaving)
-      continue;
-    members.push_back({&peer.document, policies.node_labels(name, peer.document.info.labels)});
+                       const std::vector<Eligible>& members, const std::set<NodeName>& drained) {
+  std::vector<L2Scope> scopes;
+  scopes.reserve(members.size());
+  for (const Eligible& m : members) {
+    scopes.emplace_back(policies, policies.node_labels(m.node, m.info.labels), m.info.links);
   }
 
   coord::TablePlan plan;
   for (const auto& [vip, services] : holdings) {
-    coord::VipPlan& planned = plan[vip];
+    coord::VipPlan planned;
     planned.services = services;
     std::sort(planned.services.begin(), planned.services.end());
     // Members on the VIP's subnet; others only if no member is.
     bool on_subnet = false;
-    for (const Member& m : members) {
-      const auto& links = m.document->info.links;
-      const auto names = policies.l2_links(vip, services, m.labels, links);
-      if (names.empty()) continue;
-      const bool here =
-          std::any_of(links.begin(), links.end(), [&, &to = vip](const coord::MemberLink& l) {
-            return contains(names, l.name) && covers(l, to);
-          });
-      if (on_subnet && !here) continue;
-      if (here && !on_subnet) planned.candidates.clear();
-      on_subnet = on_subnet || here;
-      int preference = 0;
-      for (const L2Policy* p : policies.l2_policies(vip, services, m.labels)) {
-        for (const PreferredNodes& preferred : p->preferred_nodes) {
-          if (preferred.selector.matches(m.labels)) preference += preferred.weight;
-        }
-      }
-      planned.candidates.push_back({m.document->node, preference});
+    for (std::size_t i = 0; i < members.size(); ++i) {
+      const L2Scope::Seat seat = scopes[i].seat(vip, services);
+      if (seat.links.empty() || (on_subnet && !seat.on_subnet)) continue;
+      if (seat.on_subnet && !on_subnet) planned.candidates.clear();
+      on_subnet = on_subnet || seat.on_subnet;
+      planned.candidates.push_back({members[i].node, seat.preference});
     }
-    const auto undrained = [&](const coord::Candidate& c) {
-      return !unwilling.drained.contains(c.node);
-    };
+    const auto may = [&](const coord::Candidate& c) { return !drained.contains(c.node); };
     auto& candidates = planned.candidates;
-    if (std::any_of(candidates.begin(), candidates.end(), undrained)) {
-      std::erase_if(candidates, std::not_fn(undrained));
+    if (std::any_of(candidates.begin(), candidates.end(), may)) {
+      std::erase_if(candidates, std::not_fn(may));
     }
+    plan.emplace_hint(plan.end(), vip, std::move(planned));
   }
   return plan;
+}
+
+coord::TablePlan place(const Policies& policies, const ipam::Holdings& holdings,
+                       const coord::Peers& peers, const Unwilling& unwilling, Instant now) {
+  return place(policies, holdings, eligible_members(peers, unwilling.leaving, now),
+               unwilling.drained);
+}
+
+std::vector<Eligible> eligible_members(const coord::Peers& peers,
+                                       const std::optional<NodeName>& leaving, Instant now) {
+  std::vector<Eligible> out;
+  for (const auto& [name, peer] : peers.all()) {
+    if (!peers.heard(name, now) || peer.document.info.draining || name == leaving) continue;
+    out.push_back({name, peer.document.info});
+  }
+  return out;
 }
 
 }  // namespace herald::daemon

@@ -28,6 +28,8 @@ class Policies {
 
   bool known() const { return desired_ != nullptr; }
   const Desired& desired() const { return *desired_; }
+  // Tells one reading of the manifests from the next.
+  const std::shared_ptr<const Desired>& identity() const { return desired_; }
   // nullptr: the manifests have no such service.
   const Service* service(const ObjectName& name) const;
   // Labels as selectors see them; those of the namespace and name alone if it is not known.
@@ -54,13 +56,43 @@ class Policies {
                                  const coord::Table& table) const;
 
  private:
+  friend class L2Scope;
   struct Compiled {
     const L2Policy* policy;
     config::InterfaceMatcher interfaces;
   };
+  // Whether the policy selects the VIP of these services, on whatever node.
+  bool selects_vip(const L2Policy& policy, const IpAddress& vip,
+                   const std::vector<ObjectName>& services) const;
+
   std::shared_ptr<const Desired> desired_;
   std::map<ObjectName, const Service*> services_;
   std::vector<Compiled> l2_;
+};
+
+// What the policies say of one node, made ready to be asked about each of many VIPs. Lives no
+// longer than what it was made of.
+class L2Scope {
+ public:
+  L2Scope(const Policies& policies, const Labels& node,
+          const std::vector<coord::MemberLink>& links);
+
+  struct Seat {
+    std::vector<const coord::MemberLink*> links;  // see Policies::l2_links; none: it may not speak
+    bool on_subnet = false;                       // these links have the VIP's subnet
+    int preference = 0;                           // the weights of preferred nodes
+  };
+  Seat seat(const IpAddress& vip, const std::vector<ObjectName>& services) const;
+
+ private:
+  struct Selected {  // a policy that selects the node
+    const L2Policy* policy;
+    std::vector<bool> links;  // of links_, by position
+    int preference;
+  };
+  const Policies& policies_;
+  const std::vector<coord::MemberLink>& links_;
+  std::vector<Selected> selected_;
 };
 
 // Whether `links` has an address of the VIP's subnet.
@@ -84,7 +116,18 @@ struct Unwilling {
   const std::set<NodeName>& drained;
   std::optional<NodeName> leaving;
 };
+// A member that may own VIPs, as far as the members' documents and heartbeats say.
+struct Eligible {
+  NodeName node;
+  coord::MemberInfo info;
+  bool operator==(const Eligible&) const = default;
+};
+std::vector<Eligible> eligible_members(const coord::Peers& peers,
+                                       const std::optional<NodeName>& leaving, Instant now);
+
 // For every VIP of `holdings`: its services and the members that may own it, for the table.
+coord::TablePlan place(const Policies& policies, const ipam::Holdings& holdings,
+                       const std::vector<Eligible>& members, const std::set<NodeName>& drained);
 coord::TablePlan place(const Policies& policies, const ipam::Holdings& holdings,
                        const coord::Peers& peers, const Unwilling& unwilling, Instant now);
 

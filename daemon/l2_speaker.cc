@@ -14,12 +14,13 @@ void L2Speaker::set(const std::optional<Right>& right, const std::vector<Link>& 
     for (const Link& link : links) {
       timings[link.index] = policies.announce_timing(link.name, right->labels);
     }
+    const L2Scope scope(policies, right->labels, right->usable);
     for (const IpAddress& vip : right->vips) {
-      const auto names =
-          policies.l2_links(vip, table.find(vip)->services, right->labels, right->usable);
-      for (const Link& link : links) {
-        if (std::find(names.begin(), names.end(), link.name) != names.end()) {
-          owned[link.index].insert(vip);
+      for (const coord::MemberLink* chosen : scope.seat(vip, table.find(vip)->services).links) {
+        for (const Link& link : links) {
+          if (link.name != chosen->name) continue;
+          auto& vips = owned[link.index];
+          vips.insert(vips.end(), vip);  // they come sorted
         }
       }
     }

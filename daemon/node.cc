@@ -255,7 +255,6 @@ void Node::answer(const StoreRequests::Asked& asked, const coord::StoreReply& re
               if (auto read = statuses_.on_cas(d, outcome, config_.timing.request_timeout, now)) {
                 ask(std::move(*read), now);
               }
-              dirty_ = true;
             }},
       cas.document);
 }
@@ -324,29 +323,31 @@ void Node::reconcile(Instant now) {
   editor.plan_known = policies_.known();
   editor.may_release = policies_.known() && desired_->complete;
 
-  coord::TablePlan plan;
-  std::optional<Allocation> allocation;
+  const coord::TablePlan* plan = nullptr;
+  const Allocation* allocation = nullptr;
   if (policies_.known()) {
     if (editor.leads && table_.listed()) {
-      allocation = allocations_.decide(policies_, table_, statuses_.statuses(), now);
-    } else {
-      allocations_.forget();
+      allocation = &allocations_.decide(policies_, table_, statuses_, now);
     }
-    plan = place(
-        policies_, allocation ? allocation->holdings : holdings_of(table_), peers_,
+    plan = &placing_.plan(
+        policies_, &allocations_, allocation, table_, peers_,
         {cluster_.document().drained, stop_by_ ? std::optional(config_.name) : std::nullopt}, now);
+    editor.plan_version = placing_.version();
   }
-  if (editor.leads && policies_.known() && table_.listed()) {
-    const auto moves = rebalance_.step(plan, policies_, table_, peers_, now);
+  if (allocation != nullptr) {
+    const auto moves = rebalance_.step(*plan, editor.plan_version, policies_, table_, peers_, now);
     for (const Rebalance::Move& move : moves) table_.wish_move(move.vip, move.to);
     if (!moves.empty()) {
       log(fmt::format("rebalance {} came: it is to get {} IPs", moves.front().to.str(),
                       moves.size()));
     }
   } else {
+    allocations_.forget();
+    statuses_.forget();
     rebalance_.forget();
   }
-  if (membership_.joined()) table_.edit(plan, editor, peers_, now);
+  static const coord::TablePlan kNoPlan;
+  if (membership_.joined()) table_.edit(plan != nullptr ? *plan : kNoPlan, editor, peers_, now);
   for (const coord::RefusedMove& refused : table_.take_refused_moves()) {
     log(fmt::format("ip {} stays: {} may not own it now", to_string(refused.vip), refused.to.str()),
         Log::Level::Warning);
@@ -356,12 +357,7 @@ void Node::reconcile(Instant now) {
   set_l2(now);
   emit_rights();
   for (auto& request : table_.take_requests()) ask(std::move(request), now);
-  if (allocation) {
-    for (auto& write : statuses_.write(allocation->plan, table_, now)) {
-      effects_.push_back(std::move(write.log));
-      ask(std::move(write.request), now);
-    }
-  }
+  if (allocation != nullptr) statuses_.set(allocations_, *allocation, table_, now);
   if (policies_.known() && links_known_) {
     const coord::MemberInfo info = member_info();
     bgp_.set(policies_, policies_.node_labels(config_.name, info.labels), links_, info.links,
@@ -478,6 +474,10 @@ void Node::emit_rest(Instant now) {
   for (auto& request : election_.take_requests()) ask(std::move(request), now);
   for (auto& request : table_.take_requests()) ask(std::move(request), now);
   for (auto& request : cluster_.take_requests()) ask(std::move(request), now);
+  for (auto& status : statuses_.take_writes()) {
+    effects_.push_back(std::move(status.log));
+    ask(std::move(status.write), now);
+  }
   for (auto& frame : l2_.take_frames()) effects_.push_back(std::move(frame));
   for (auto& effect : bgp_.take_effects()) effects_.push_back(std::move(effect));
   for (auto& answered : operations_.take_answers()) {

@@ -122,6 +122,7 @@ class Node {
   coord::Cluster cluster_;
   Policies policies_;
   Allocations allocations_;
+  Placing placing_;
   StatusWriter statuses_;
   L2Speaker l2_;
   BgpSpeaker bgp_;

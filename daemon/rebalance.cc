@@ -56,10 +56,12 @@ bool Rebalance::batch_done(const coord::Table& table, Instant now) {
   return true;
 }
 
-std::vector<Rebalance::Move> Rebalance::step(const coord::TablePlan& plan, const Policies& policies,
+std::vector<Rebalance::Move> Rebalance::step(const coord::TablePlan& plan,
+                                             std::uint64_t plan_version, const Policies& policies,
                                              const coord::Table& table, const coord::Peers& peers,
                                              Instant now) {
-  see(plan, table, now);
+  if (!leads_ || plan_version != seen_plan_) see(plan, table, now);
+  seen_plan_ = plan_version;
   if (!batch_done(table, now) || now < next_batch_) return {};
   for (auto it = newcomers_.begin(); it != newcomers_.end();) {
     const auto here = it++;

@@ -9,6 +9,7 @@
 // policy with `rebalance: never` keeps its IPs out of this. Pure.
 #pragma once
 
+#include <cstdint>
 #include <map>
 #include <optional>
 #include <set>
@@ -37,9 +38,10 @@ class Rebalance {
     NodeName to;
     bool operator==(const Move&) const = default;
   };
-  // As the leader: what is to be wished now. `plan`: who may own what.
-  std::vector<Move> step(const coord::TablePlan& plan, const Policies& policies,
-                         const coord::Table& table, const coord::Peers& peers, Instant now);
+  // As the leader: what is to be wished now. `plan`: who may own what; of this version.
+  std::vector<Move> step(const coord::TablePlan& plan, std::uint64_t plan_version,
+                         const Policies& policies, const coord::Table& table,
+                         const coord::Peers& peers, Instant now);
   void forget();  // not the leader
 
   std::optional<Instant> next_deadline() const;
@@ -53,6 +55,7 @@ class Rebalance {
 
   RebalanceTiming timing_;
   bool leads_ = false;
+  std::uint64_t seen_plan_ = 0;
   std::set<NodeName> settled_;
   std::map<NodeName, Instant> newcomers_;    // and since when
   std::map<IpAddress, coord::Epoch> batch_;  // wished, and whose epoch has not changed yet

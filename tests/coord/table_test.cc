@@ -56,6 +56,13 @@ struct Story {
       table.on_cas(std::get<TableDocument>(w.document), CasOutcome::Won, now);
     }
   }
+  // How many writes edit() finds to do when it knows what it has looked at before.
+  std::size_t edit_again(std::uint64_t plan_version) {
+    editor.plan_version = plan_version;
+    const std::size_t writes = edit().size();
+    editor.plan_version = 0;
+    return writes;
+  }
   void own(const NodeName& owner, std::uint64_t inc = 1, std::uint64_t epoch = 5) {
     TableDocument d;
     d.shard = shard_of(kVip);
@@ -84,6 +91,57 @@ TEST(Table, TheLeaderAddsAndPlaces) {
   s.editor.leads = false;
   s.plan.clear();
   EXPECT_TRUE(s.edit().empty()) << "only the leader removes";
+}
+
+TEST(Table, WhatWasRightIsLookedAtAgainWhenAnythingHasChanged) {
+  const auto settled = [] {
+    Story s;
+    s.editor.leads = false;
+    s.own(kN1);
+    EXPECT_EQ(s.edit_again(1), 0u);
+    return s;
+  };
+  {
+    Story s = settled();
+    s.plan[kVip].candidates = {{kN2, 0}};  // n1 may not own it any more
+    EXPECT_EQ(s.edit_again(1), 0u) << "whoever calls it has said that the plan is the same";
+    EXPECT_EQ(s.edit_again(2), 1u);
+  }
+  {
+    Story s = settled();
+    s.editor.leaving = true;
+    EXPECT_EQ(s.edit_again(1), 1u) << "another editor";
+  }
+  {
+    Story s = settled();
+    s.table.wish_move(kVip, kN3);
+    EXPECT_EQ(s.edit_again(1), 1u) << "a wish";
+  }
+  {
+    Story s = settled();
+    s.own(kN2, 1, 6);
+    EXPECT_EQ(s.edit_again(1), 0u);
+    MemberDocument gone = member(kN2, 2);
+    gone.revoked = true;
+    s.plan[kVip].candidates = {{kN1, 0}, {kN3, 0}};
+    s.peers.on_cas(gone, CasOutcome::Won, s.now);
+    EXPECT_EQ(s.edit_again(1), 1u) << "its owner is gone";
+  }
+}
+
+TEST(Table, KnowsWhenAnotherIpIsHeldAndHowManyANodeOwns) {
+  Story s;
+  EXPECT_TRUE(s.table.counts().empty());
+  s.own(kN2);
+  const auto version = s.table.holdings_version();
+  s.own(kN3, 1, 6);
+  EXPECT_EQ(s.table.holdings_version(), version) << "the owner alone";
+  EXPECT_EQ(s.table.counts(), (std::map<NodeName, std::size_t>{{kN3, 1}}));
+  TableDocument d = s.table.shard(shard_of(kVip));
+  d.rev = d.rev.next();
+  d.entries[kVip].services.push_back({"default", "zoo"});
+  s.table.on_seen(d, s.now);
+  EXPECT_NE(s.table.holdings_version(), version);
 }
 
 TEST(Table, AnEntryThatReturnsHasAHigherEpoch) {
@@ -373,26 +431,6 @@ TEST(Peers, AConflictThrowsTheEvidenceAway) {
   EXPECT_TRUE(peers.take_requests().empty()) << "the new rev has to age anew";
   peers.tick({true, true}, revocable + timing.revoke_after_drift());
   EXPECT_EQ(peers.take_requests().size(), 1u);
-}
-
-TEST(Placement, TheHashIsFrozen) {
-  const IpAddress v6 = *IpAddress::parse("fd25:150::1");
-  EXPECT_EQ(placement_hash("n1", kVip), 0xea813ac135fad03aull);
-  EXPECT_EQ(placement_hash("n2", kVip), 0xf667bfcd9dca7d7dull);
-  EXPECT_EQ(placement_hash("n1", v6), 0xd0854e57bd4a1389ull);
-  EXPECT_EQ(shard_of(kVip), 15u);
-  EXPECT_EQ(shard_of(v6), 6u);
-}
-
-TEST(Placement, FewestFirstThenSpread) {
-  const std::vector<Candidate> three = {{kN1, 0}, {kN2, 0}, {kN3, 0}};
-  EXPECT_FALSE(choose_owner(kVip, {}, {}));
-  EXPECT_EQ(choose_owner(kVip, three, {{kN1, 2}, {kN2, 1}, {kN3, 2}}), kN2);
-  EXPECT_EQ(choose_owner(kVip, {{kN1, 0}, {kN2, 50}}, {{kN2, 9}}), kN2) << "preferred goes first";
-  std::map<NodeName, std::size_t> owned;
-  IpAddress vip = kVip;
-  for (int i = 0; i < 3000; ++i, vip = vip.next()) ++owned[*choose_owner(vip, three, owned)];
-  for (const auto& [node, n] : owned) EXPECT_EQ(n, 1000u) << node.str();
 }
 
 }  // namespace

@@ -156,14 +156,14 @@ TEST(Rebalance, AnOwnerThatKeepsItsIpIsLeftAlone) {
   }
   // Without a service no policy selects them, and so none forbids it either.
   Rebalance rebalance({2s, 1s, 5s});
-  EXPECT_TRUE(rebalance.step(plan, policies, table, peers, Instant(1s)).empty());
+  EXPECT_TRUE(rebalance.step(plan, 1, policies, table, peers, Instant(1s)).empty());
   EXPECT_EQ(rebalance.next_deadline(), Instant(3s));
-  const auto first = rebalance.step(plan, policies, table, peers, Instant(3s));
+  const auto first = rebalance.step(plan, 1, policies, table, peers, Instant(3s));
   ASSERT_EQ(first.size(), 1u);
   EXPECT_EQ(rebalance.next_deadline(), Instant(8s));
-  EXPECT_TRUE(rebalance.step(plan, policies, table, peers, Instant(4s)).empty());
-  EXPECT_TRUE(rebalance.step(plan, policies, table, peers, Instant(8s)).empty()) << "a pause";
-  const auto second = rebalance.step(plan, policies, table, peers, Instant(9s));
+  EXPECT_TRUE(rebalance.step(plan, 1, policies, table, peers, Instant(4s)).empty());
+  EXPECT_TRUE(rebalance.step(plan, 1, policies, table, peers, Instant(8s)).empty()) << "a pause";
+  const auto second = rebalance.step(plan, 1, policies, table, peers, Instant(9s));
   ASSERT_EQ(second.size(), 1u);
   EXPECT_NE(second[0], first[0]);
   rebalance.forget();
