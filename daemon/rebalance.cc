@@ -81,8 +81,8 @@ std::vector<Rebalance::Move> Rebalance::step(const coord::TablePlan& plan,
   return {};
 }
 
-// Of the first shard that has any: IPs of which the newcomer is preferred to the owner, and those
-// of the owners with the most, as long as they have two more than the newcomer.
+// Of the first shard that has any: IPs of which the newcomer is preferred to the owner, and each
+// owner's share of those that have to move until no owner has two more than the newcomer.
 std::vector<Rebalance::Move> Rebalance::batch_for(const NodeName& newcomer,
                                                   const coord::TablePlan& plan,
                                                   const Policies& policies,
@@ -97,7 +97,8 @@ std::vector<Rebalance::Move> Rebalance::batch_for(const NodeName& newcomer,
     bool preferred;
   };
   std::map<unsigned, std::vector<Movable>> shards;
-  std::set<NodeName> donors;
+  auto counts = table.counts();
+  std::map<NodeName, std::size_t> donors;  // and how many they could give
   for (const auto& [vip, planned] : plan) {
     const coord::TableEntry* entry = table.find(vip);
     if (entry == nullptr || !entry->owner || entry->owner == newcomer ||
@@ -113,21 +114,35 @@ std::vector<Rebalance::Move> Rebalance::batch_for(const NodeName& newcomer,
     }
     const bool preferred = to->preference > from->preference;
     shards[coord::shard_of(vip)].push_back({vip, *entry->owner, preferred});
-    if (!preferred) donors.insert(*entry->owner);
+    if (preferred) {
+      --counts[*entry->owner];
+      ++counts[newcomer];
+    } else {
+      ++donors[*entry->owner];
+    }
   }
 
-  auto counts = table.counts();
+  std::map<NodeName, std::size_t> shares;
+  while (!donors.empty()) {
+    const auto most = std::max_element(
+        donors.begin(), donors.end(),
+        [&](const auto& a, const auto& b) { return counts[a.first] < counts[b.first]; });
+    if (counts[most->first] < counts[newcomer] + 2) break;
+    --counts[most->first];
+    ++counts[newcomer];
+    ++shares[most->first];
+    if (--most->second == 0) donors.erase(most);
+  }
+
   std::vector<Move> out;
   for (const auto& [shard, movables] : shards) {
     for (const Movable& m : movables) {
-      const std::size_t own = counts[newcomer], theirs = counts[m.owner];
-      const bool has_most = std::all_of(donors.begin(), donors.end(), [&](const NodeName& donor) {
-        return counts[donor] <= theirs;
-      });
-      if (!m.preferred && (!has_most || theirs < own + 2)) continue;
+      if (!m.preferred) {
+        const auto share = shares.find(m.owner);
+        if (share == shares.end() || share->second == 0) continue;
+        --share->second;
+      }
       out.push_back({m.vip, newcomer});
-      --counts[m.owner];
-      ++counts[newcomer];
     }
     if (!out.empty()) break;
   }

@@ -104,12 +104,17 @@ TEST(Balance, TenThousandIpsStayEvenAndAFailoverIsCheap) {
   EXPECT_LE(more.total(), kMostWritesPerFailover);
   ASSERT_TRUE(s.cluster.leader().has_value());
 
-  // Both come back: nothing moves at once.
+  // Both come back: nothing moves at once, then each gets its share.
   const Table before = s.cluster.table();
   s.cluster.start(lost);
   s.cluster.start(leader);
   s.cluster.run_for(4s);
   EXPECT_EQ(s.cluster.table(), before) << "sticky";
+  const Writes settled = s.cluster.writes();
+  s.cluster.run_for(20s);
+  EXPECT_LE(unevenness(s.cluster.table(), 5), 1u);
+  EXPECT_TRUE(s.cluster.served());
+  EXPECT_LE((s.cluster.writes() - settled).table, 100u);
 }
 
 TEST(Balance, ASteadyClusterLeavesTheStoreAlone) {
