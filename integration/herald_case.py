@@ -28,7 +28,7 @@ def skip_reason():
     if os.geteuid() != 0:
         return "SKIPPED: the lab needs root for its network namespaces"
     path = os.environ.get("PATH", "") + ":/usr/sbin:/sbin"
-    lacking = [t for t in ("ip", "nft", "vtysh", "birdc") if not shutil.which(t, path=path)]
+    lacking = [t for t in ("ip", "nft", "vtysh", "birdc", "etcd", "openssl") if not shutil.which(t, path=path)]
     if lacking:
         return f"SKIPPED: {', '.join(lacking)} not found: run scripts/install lab"
     return ""

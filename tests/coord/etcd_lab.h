@@ -24,6 +24,7 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <random>
 #include <set>
 #include <string>
 #include <thread>
@@ -63,18 +64,25 @@ inline sockaddr_in loopback(std::uint16_t port) {
   out.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
   return out;
 }
+// On `port`, or, if it is 0, on a free one, which is not among those that the kernel gives to
+// clients: else one of them may have it when a server comes back to it.
 inline UniqueFd listen_on(std::uint16_t& port) {
-  UniqueFd fd(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
-  const int yes = 1;
-  ::setsockopt(fd.get(), SOL_SOCKET, SO_REUSEADDR, &yes, sizeof yes);
-  sockaddr_in address = loopback(port);
-  socklen_t size = sizeof address;
-  auto* any = reinterpret_cast<sockaddr*>(&address);
-  EXPECT_EQ(::bind(fd.get(), any, size), 0);
-  EXPECT_EQ(::listen(fd.get(), 64), 0);
-  EXPECT_EQ(::getsockname(fd.get(), any, &size), 0);
-  port = ntohs(address.sin_port);
-  return fd;
+  static std::minstd_rand random(static_cast<unsigned>(::getpid()));
+  for (int tries = 0; tries < 1000; ++tries) {
+    UniqueFd fd(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+    const int yes = 1;
+    ::setsockopt(fd.get(), SOL_SOCKET, SO_REUSEADDR, &yes, sizeof yes);
+    const auto tried = port != 0 ? port : static_cast<std::uint16_t>(12'000 + random() % 20'000);
+    const sockaddr_in address = loopback(tried);
+    if (::bind(fd.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0 ||
+        ::listen(fd.get(), 64) != 0) {
+      continue;
+    }
+    port = tried;
+    return fd;
+  }
+  ADD_FAILURE() << "no port is free";
+  return {};
 }
 // A port that nobody listens on now.
 inline std::uint16_t free_port() {
@@ -83,9 +91,23 @@ inline std::uint16_t free_port() {
   return port;
 }
 
-// One member, one cluster. `tls`: etcd's flags for it; its URLs are https then.
+// Where a member of a cluster of several is, and where all are ("a=http://...,b=http://...").
+struct EtcdMember {
+  std::string name;
+  std::uint16_t port = 0, peer_port = 0;
+  std::string cluster;
+};
+
+// One member, by default of a cluster of its own. `tls`: etcd's flags for it; its URLs are https
+// then.
 class EtcdServer {
  public:
+  // Does not wait: a member is ready only once most of them run.
+  explicit EtcdServer(EtcdMember member)
+      : port_(member.port), peer_port_(member.peer_port), name_(member.name) {
+    cluster_ = std::move(member.cluster);
+    launch();
+  }
   explicit EtcdServer(std::vector<std::string> tls = {}, std::vector<std::string> further = {})
       : tls_(std::move(tls)), further_(std::move(further)) {
     for (int tries = 0; tries < 5 && pid_ < 0; ++tries) {
@@ -106,10 +128,14 @@ class EtcdServer {
   }
 
   void start() {
+    launch();
+    if (!await_ready()) stop();
+  }
+  void launch() {
     const std::string peer = "http://127.0.0.1:" + std::to_string(peer_port_);
     std::vector<std::string> words = {"etcd",
                                       "--name",
-                                      "a",
+                                      name_,
                                       "--data-dir",
                                       directory() + "/data",
                                       "--listen-client-urls",
@@ -121,9 +147,9 @@ class EtcdServer {
                                       "--initial-advertise-peer-urls",
                                       peer,
                                       "--initial-cluster",
-                                      "a=" + peer,
+                                      cluster_.empty() ? name_ + "=" + peer : cluster_,
                                       "--initial-cluster-token",
-                                      directory(),
+                                      cluster_.empty() ? directory() : "lab",
                                       "--heartbeat-interval",
                                       "20",
                                       "--election-timeout",
@@ -150,12 +176,11 @@ class EtcdServer {
     said_.clear();
     reader_ = std::thread([this, fd = std::move(reader)] { listen_to(fd.get()); });
     const_cast<UniqueFd&>(writer).reset();
+  }
+  bool await_ready() {
     std::unique_lock lock(mutex_);
     news_.wait_for(lock, std::chrono::seconds(30), [&] { return ready_ || ended_; });
-    if (!ready_) {
-      lock.unlock();
-      stop();
-    }
+    return ready_;
   }
   // As a power cut does.
   void stop() {
@@ -198,6 +223,7 @@ class EtcdServer {
   TemporaryDirectory directory_;
   const std::vector<std::string> tls_, further_;
   std::uint16_t port_ = 0, peer_port_ = 0;
+  std::string name_ = "a", cluster_;
   pid_t pid_ = -1;
   std::thread reader_;
   std::mutex mutex_;

@@ -267,6 +267,67 @@ TEST_F(EtcdStore, AFailoverIsNotOneConnectionWide) {
   EXPECT_LE(proxy_->accepted(), accepted + 1);  // kept and used again
 }
 
+// Three members, each of which is killed and comes back, the leader too: every write has an outcome
+// that is true, and the watch tells of all of them in their order.
+TEST(EtcdCluster, NoMemberIsNeeded) {
+  if (!etcd_installed()) GTEST_SKIP() << "etcd is not installed: run scripts/install test";
+  std::vector<EtcdMember> places;
+  std::string all;
+  for (const char* name : {"a", "b", "c"}) {
+    places.push_back({name, free_port(), free_port(), ""});
+    all += (all.empty() ? "" : ",") + std::string(name) +
+           "=http://127.0.0.1:" + std::to_string(places.back().peer_port);
+  }
+  std::vector<std::unique_ptr<EtcdServer>> members;
+  std::vector<std::string> urls;
+  for (EtcdMember& place : places) {
+    place.cluster = all;
+    members.push_back(std::make_unique<EtcdServer>(place));
+    urls.push_back(members.back()->url());
+  }
+  for (const auto& member : members) ASSERT_TRUE(member->await_ready());
+
+  Client client(options_for(urls, 500ms));
+  ASSERT_TRUE(client.comes_back());
+  std::uint64_t rev = 0;
+  const auto now = [&] {  // read again until it is answered
+    while (!testing::Test::HasFailure()) {
+      const auto reply = client.reply(client.send(ReadDocument{leader_key()}));
+      if (const auto* read = std::get_if<ReadReply>(&reply)) {
+        return read->document ? revision_of(*read->document).value : 0;
+      }
+    }
+    return std::uint64_t{0};
+  };
+  const auto write = [&](int times) {
+    bool unsettled = false;  // a write on this rev may still be applied
+    for (const std::uint64_t goal = rev + static_cast<std::uint64_t>(times);
+         rev < goal && !testing::Test::HasFailure();) {
+      const CasReply reply = client.cas_reply(rev, leader(rev + 1));
+      const std::uint64_t there = reply.outcome == CasOutcome::Won ? rev + 1 : now();
+      EXPECT_TRUE(there == rev || there == rev + 1) << there << " after " << rev;
+      if (there != rev && reply.outcome != CasOutcome::Won) {
+        EXPECT_TRUE(unsettled || reply.outcome == CasOutcome::Unknown) << reply.why;
+      }
+      unsettled = there == rev && (unsettled || reply.outcome == CasOutcome::Unknown);
+      rev = there;
+    }
+  };
+  write(10);
+  for (const auto& member : members) {
+    member->stop();
+    write(30);
+    EXPECT_TRUE(client.sees(leader_key(), rev)) << testing::PrintToString(client.troubles());
+    member->launch();
+    ASSERT_TRUE(member->await_ready());
+  }
+  write(10);
+  EXPECT_TRUE(client.sees(leader_key(), rev));
+  const auto told = client.told(leader_key());
+  EXPECT_EQ(std::adjacent_find(told.begin(), told.end(), std::greater_equal<>()), told.end())
+      << testing::PrintToString(told);
+}
+
 // ---- who else writes
 
 TEST_F(EtcdStore, ADocumentWrittenByHandIsLeftOutAndSaidOnce) {

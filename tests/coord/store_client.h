@@ -57,6 +57,15 @@ class StoreClient {
     EXPECT_NE(reply, nullptr) << (failed ? failed->why : "another kind of reply");
     return reply ? *reply : Reply{};
   }
+  // Of whatever kind.
+  StoreReply reply(std::uint64_t id) {
+    std::unique_lock lock(mutex_);
+    if (!news_.wait_for(lock, kPatience, [&] { return replies_.contains(id); })) {
+      ADD_FAILURE() << "no reply to " << id;
+      return StoreFailed{"no reply"};
+    }
+    return replies_.at(id);
+  }
   CasReply cas_reply(std::uint64_t base, Document document) {
     return await<CasReply>(send(CasDocument{Revision(base), std::move(document)}));
   }
