@@ -28,12 +28,6 @@ const Unit* unit_at(std::string_view text) {
 
 }  // namespace
 
-std::optional<Instant> earliest(std::optional<Instant> a, std::optional<Instant> b) {
-  if (!a) return b;
-  if (!b) return a;
-  return std::min(*a, *b);
-}
-
 std::string to_string(Duration d) {
   if (d < Duration::zero()) return "-" + to_string(-d);
   constexpr std::array<Unit, 6> kDown = {

@@ -27,7 +27,10 @@ using namespace std::chrono_literals;
 inline constexpr Instant kNever = Instant::max();
 
 // The earlier of two deadlines, either of which may be absent.
-std::optional<Instant> earliest(std::optional<Instant> a, std::optional<Instant> b);
+inline std::optional<Instant> earliest(std::optional<Instant> a, std::optional<Instant> b) {
+  if (!a || (b && *b < *a)) return b;
+  return a;
+}
 
 // "1m30s", "2s", "150ms", "90µs": the units of Kubernetes durations, no zero parts. "0s" for zero.
 std::string to_string(Duration d);

@@ -48,6 +48,7 @@ void Guard::apply(std::shared_ptr<const GuardOrders> orders, Instant now) {
   changed_ = true;
   const bool new_rev = !orders_ || orders_->rev != orders->rev || orders_->inc != orders->inc;
   orders_ = std::move(orders);
+  count_acks();
   if (new_rev) next_beat_ = now;  // no acknowledgement of the rev before counts any more
   for (const auto& [node, peer] : orders_->peers) {
     if (node == self_) continue;
@@ -102,9 +103,10 @@ void Guard::on(const GuardMessage& m, const Ack& ack, Instant) {
   const Acked now_known{m.inc, ack.rev, sent->at};
   const auto [it, first] = acked_.emplace(m.from, now_known);
   Acked& known = it->second;
-  if (first || m.inc < known.inc || ack.rev < known.rev) return;
-  if (m.inc == known.inc && ack.rev == known.rev && sent->at <= known.sent) return;
+  if (m.inc < known.inc || ack.rev < known.rev) return;
+  if (!first && m.inc == known.inc && ack.rev == known.rev && sent->at <= known.sent) return;
   known = now_known;
+  count_acks();
   const GuardReport::Peer* said = said_of(m.from);
   changed_ = changed_ || said == nullptr || !said->acks || !said_->quorum_fresh ||
              known.sent > said_->acked + timing_.patience / 3;
@@ -183,8 +185,7 @@ void Guard::beat(Instant now) {
   }
 }
 
-// The q-th newest acknowledged heartbeat over the guards of K.
-Instant Guard::acked() const {
+void Guard::count_acks() {
   std::vector<Instant> times;
   for (const GuardRef& guard : orders_->guards) {
     const auto it = acked_.find(guard.node);
@@ -192,15 +193,16 @@ Instant Guard::acked() const {
         it != acked_.end() && it->second.inc == guard.inc && it->second.rev == orders_->rev;
     times.push_back(counts ? it->second.sent : Instant::min());
   }
-  if (times.empty()) return Instant::min();
+  proved_ = Instant::min();
+  if (times.empty()) return;
   std::sort(times.begin(), times.end(), std::greater<>());
-  return times[quorum(times.size()) - 1];
+  proved_ = times[quorum(times.size()) - 1];
 }
 
 Instant Guard::deadline() const {
   if (!orders_ || orders_->inc == Incarnation()) return Instant::min();
   if (orders_->guards.empty()) return orders_->limit;
-  const Instant proved = latest(orders_->base, acked());
+  const Instant proved = latest(orders_->base, proved_);
   if (proved == Instant::min()) return proved;
   return std::min(orders_->limit, proved + timing_.patience);
 }
@@ -208,7 +210,7 @@ Instant Guard::deadline() const {
 GuardReport Guard::report(Instant now) const {
   GuardReport out;
   out.rev = orders_->rev;
-  out.acked = acked();
+  out.acked = proved_;
   const auto within = [&](Instant t, Duration d) { return t != Instant::min() && now < t + d; };
   out.quorum_fresh = within(latest(orders_->base, out.acked), timing_.patience / 2);
   for (const auto& [node, ward] : wards_) {
@@ -238,7 +240,7 @@ std::optional<Instant> Guard::next_change(Instant now) const {
   const auto consider = [&](Instant from, Duration after) {
     if (from != Instant::min() && from + after > now) next = earliest(next, from + after);
   };
-  consider(latest(orders_->base, acked()), timing_.patience / 2);
+  consider(latest(orders_->base, proved_), timing_.patience / 2);
   for (const auto& [node, ward] : wards_) {
     consider(ward.heard, timing_.patience);
     const auto peer = orders_->peers.find(node);

@@ -158,7 +158,7 @@ class Guard {
   void watch_wards(Instant now);
   Duration patience_drift(const GuardOrders::Peer& peer) const;
   bool lists_me(const GuardOrders::Peer& peer) const;
-  Instant acked() const;
+  void count_acks();
   GuardReport report(Instant now) const;
   std::optional<Instant> next_change(Instant now) const;
   const GuardReport::Peer* said_of(const NodeName& node) const;
@@ -169,6 +169,7 @@ class Guard {
   std::uint64_t next_seq_ = 1;
   std::deque<Sent> log_;  // of heartbeats, as far back as an ACK can be of use
   std::map<NodeName, Acked> acked_;
+  Instant proved_ = Instant::min();  // the q-th newest acknowledged heartbeat over the guards of K
   std::map<NodeName, Ward> wards_;
   std::map<NodeName, std::map<NodeName, std::pair<Incarnation, Revision>>> fences_;
   Instant next_beat_ = Instant::min();

@@ -19,7 +19,8 @@ import sys
 import time
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-MEMBERSHIP, GUARD, PEERS, TABLE = (f"coord/{n}.cc" for n in ("membership", "guard", "peers", "table"))
+MEMBERSHIP, GUARD, PEERS, TABLE, TIMING = (
+    f"coord/{n}.cc" for n in ("membership", "guard", "peers", "table", "timing"))
 
 # name, rule, file, [(text that is there once, what replaces it)...]
 MUTANTS = [
@@ -57,7 +58,7 @@ MUTANTS = [
     ("inc-reused", "J2", MEMBERSHIP, [
         ("known_ ? known_->inc : highest_inc_.next();",
          "known_ ? known_->inc : std::max(highest_inc_, Incarnation(1));")]),
-    ("one-clock-only", "V1", GUARD, [("(1 + clock_drift) / (1 - clock_drift)) +", "(1 + clock_drift)) +")]),
+    ("one-clock-only", "V1", TIMING, [("* (1 + clock_drift) / (1 - clock_drift);", "* (1 + clock_drift);")]),
     ("lost-reply-ignored", "A5", MEMBERSHIP, [
         ("it->in_flight = false;\n      next_read_ = now + retry_delay();",
          "attempts_.erase(it);\n      next_read_ = now + retry_delay();")]),
@@ -68,8 +69,8 @@ MUTANTS = [
     ("stops-after-the-reply", "T4", TABLE, [("floor = std::max(floor, epoch);", "(void)floor, (void)epoch;")]),
     ("one-fence-is-enough", "V1", PEERS, [(">= guards - quorum(guards) + 1;", ">= 1;")]),
     ("an-ack-less-is-enough", "A3", GUARD, [
-        ("return times[quorum(times.size()) - 1];",
-         "return times[quorum(times.size()) > 1 ? quorum(times.size()) - 2 : 0];")]),
+        ("proved_ = times[quorum(times.size()) - 1];",
+         "proved_ = times[quorum(times.size()) > 1 ? quorum(times.size()) - 2 : 0];")]),
     ("timer-not-started-at-first-sight", "H1", GUARD, [
         ("ward.since = now;\n      ward.fenced = false;",
          "if (ward.rev > Revision(1)) ward.since = Instant();\n      ward.fenced = false;")]),
@@ -77,7 +78,13 @@ MUTANTS = [
         ("for (const Attempt& a : attempts_) {\n    out =",
          "for (const Attempt& a : std::vector<Attempt>()) {\n    out =")]),
     ("revokes-without-waiting", "V2", PEERS, [
-        ("peer.since + timing_.revoke_after_drift();", "peer.since + timing_.revoke_after_drift() / 2;")]),
+        ("return peer.since + *wait;", "return peer.since + *wait / 2;")]),
+    ("declared-lease-ignored", "V2", TIMING, [
+        ("stretched(std::max(revoke_after, document.terms.lease), clock_drift)",
+         "stretched(revoke_after, clock_drift)")]),
+    ("declared-patience-ignored", "H2", GUARD, [
+        ("stretched(std::max(timing_.patience, peer.patience), timing_.clock_drift)",
+         "timing_.patience_drift()")]),
     ("takes-what-a-living-member-owns", "T1", PEERS, [
         ("(document->inc == inc && document->revoked);", "document->inc == inc;")]),
 ]

@@ -32,6 +32,7 @@ struct World::Host {
 namespace {
 constexpr std::uint64_t kMaxEvents = 4'000'000;
 constexpr std::size_t kSocketBuffer = 64;
+constexpr Duration kQuiet = 1s;
 }  // namespace
 
 Swarm Swarm::of(Rng& rng) {
@@ -115,7 +116,7 @@ void World::after(Duration delay, std::function<void()> what) {
 
 Verdict World::run() {
   const Duration faults = 6 * timing_.lease + 3s,
-                 calm = (swarm_.mixed_settings ? 8 : 4) * timing_.lease + 4s, quiet = 2s;
+                 calm = (swarm_.mixed_settings ? 8 : 4) * timing_.lease + 4s;
   tell(fmt::format("{} hosts, D {}, G {}", hosts_.size(), to_string(timing_.lease),
                    guard_mode_ ? to_string(guard_timing_.patience) : "none"));
   for (auto& host : hosts_) {
@@ -124,9 +125,10 @@ Verdict World::run() {
   if (options_.faults) after(2s, [this] { fault(); });
   after(faults, [this] { heal(); });
   const Instant end = now_ + faults + calm;
-  std::uint64_t writes_at_quiet = 0;
-  after(faults + calm - quiet, [&, this] { writes_at_quiet = store_.table_writes(); });
-  while (!queue_.empty() && queue_.front().at <= end && verdict_.violation.empty()) {
+  for (Instant at = now_ + faults; at <= end; at += kQuiet) {
+    after(at - now_, [this, last = at + kQuiet > end] { look_whether_settled(last); });
+  }
+  while (!queue_.empty() && !settled_ && verdict_.violation.empty()) {
     std::pop_heap(queue_.begin(), queue_.end(), std::greater<>());
     const Due due = std::move(queue_.back());
     queue_.pop_back();
@@ -139,11 +141,19 @@ Verdict World::run() {
     if (++verdict_.events > kMaxEvents) fail("too many events: something spins");
     check();
   }
-  if (verdict_.violation.empty()) {
-    check_settled();
-    if (store_.table_writes() != writes_at_quiet) fail("the table is still written in the calm");
-  }
   return verdict_;
+}
+
+// Everything is as it should be, as it was a while ago, and nothing was written meanwhile.
+void World::look_whether_settled(bool last) {
+  std::string fault = settling_fault();
+  if (std::exchange(quiet_writes_, store_.table_writes()) != store_.table_writes() &&
+      fault.empty()) {
+    fault = "the table is still written in the calm";
+  }
+  settled_ = fault.empty() && std::exchange(was_settled_, fault.empty());
+  was_settled_ = fault.empty();
+  if (last && !settled_) fail(fault.empty() ? "not settled for long enough after the calm" : fault);
 }
 
 // ---- hosts
@@ -633,7 +643,7 @@ void World::check() {
   }
 }
 
-void World::check_settled() {
+std::string World::settling_fault() const {
   const auto table = store_.table();
   std::set<NodeName> drained;
   if (const auto it = store_.documents().find(coord::cluster_key());
@@ -647,23 +657,24 @@ void World::check_settled() {
       if (host->grants.may_answer(LinkIndex(2), vip, local(*host, now_))) ++speakers;
     }
     if (drained.size() < hosts_.size() && entry.owner && drained.contains(*entry.owner)) {
-      fail(fmt::format("{} stays on {}, which is drained", to_string(vip), entry.owner->str()));
+      return fmt::format("{} stays on {}, which is drained", to_string(vip), entry.owner->str());
     }
-    if (speakers != 1)
-      fail(fmt::format("{}: {} hosts answer after the calm", to_string(vip), speakers));
+    if (speakers != 1) {
+      return fmt::format("{}: {} hosts answer after the calm", to_string(vip), speakers);
+    }
     for (const ObjectName& s : entry.services) served.insert(s);
   }
   for (const ObjectName& s : services_) {
-    if (!served.contains(s)) fail(to_string(s) + " has no IP after the calm");
+    if (!served.contains(s)) return to_string(s) + " has no IP after the calm";
   }
   if (table.size() != services_.size()) {
-    fail(fmt::format("{} IPs are held for {} services", table.size(), services_.size()));
+    return fmt::format("{} IPs are held for {} services", table.size(), services_.size());
   }
   std::size_t leaders = 0;
   for (const auto& host : hosts_) {
     if (host->node && host->node->election().leads(local(*host, now_))) ++leaders;
   }
-  if (leaders != 1) fail(fmt::format("{} leaders after the calm", leaders));
+  return leaders == 1 ? "" : fmt::format("{} leaders after the calm", leaders);
 }
 
 }  // namespace herald::sim

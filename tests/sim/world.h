@@ -89,7 +89,8 @@ class World {
   void heal();
   void note_grants();
   void check();
-  void check_settled();
+  std::string settling_fault() const;
+  void look_whether_settled(bool last);
   std::shared_ptr<const Desired> make_desired();
   std::vector<Link> links(const Host& host) const;
   Instant local(const Host& host, Instant t) const;
@@ -110,6 +111,8 @@ class World {
   Instant now_{};
   std::uint64_t sequence_ = 0;
   bool calm_ = false, outage_ = false;
+  std::uint64_t quiet_writes_ = 0;
+  bool was_settled_ = false, settled_ = false;
   std::vector<ObjectName> services_;
   std::shared_ptr<const Desired> desired_;
   int next_service_ = 0;
