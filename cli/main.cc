@@ -3,18 +3,25 @@
 // reachable.
 #include <unistd.h>
 
+#include <chrono>
 #include <cstdio>
 #include <iostream>
 #include <map>
 #include <string>
+#include <thread>
 
 #include <CLI/CLI.hpp>
 
+#include "cli/events.h"
 #include "cli/print.h"
 #include "cli/request.h"
 #include "cli/request_io.h"
 
 namespace {
+
+using namespace herald::cli;
+
+constexpr auto kEventsEvery = std::chrono::milliseconds(500);
 
 const std::map<std::string, herald::cli::Format> kFormats = {{"table", herald::cli::Format::Table},
                                                              {"wide", herald::cli::Format::Wide},
@@ -29,6 +36,28 @@ bool confirmed(const std::string& node) {
                node.c_str());
   std::string typed;
   return std::getline(std::cin, typed) && typed == node;
+}
+
+// Until it is interrupted, or nobody reads any more. A daemon that is restarted is waited for.
+int watch_events(Request request, Format format, const std::string& socket) {
+  for (bool first = true;; first = false) {
+    const auto reply = ask(socket, to_line(request));
+    if (!reply && first) {
+      std::fprintf(stderr, "heraldctl: %s\n", reply.error().c_str());
+      return kExitUnreachable;
+    }
+    if (reply) {
+      const Followed followed = follow(format, *reply, request.since);
+      if (followed.answer.exit_code != kExitOk) {
+        std::fprintf(stderr, "heraldctl: %s", followed.answer.err.c_str());
+        return followed.answer.exit_code;
+      }
+      std::fwrite(followed.answer.out.data(), 1, followed.answer.out.size(), stdout);
+      if (std::fflush(stdout) != 0) return kExitNo;
+      request.since = followed.since;
+    }
+    std::this_thread::sleep_for(kEventsEvery);
+  }
 }
 
 }  // namespace
@@ -68,6 +97,11 @@ int main(int argc, char** argv) {
       ->required()
       ->check(CLI::IsMember({"service", "ip", "pool", "peer", "node", "policy"}).description(""));
   explain->add_option("NAME", request.name, "its name; a service is NAMESPACE/NAME")->required();
+
+  bool watch = false;
+  CLI::App* events = app.add_subcommand(
+      "events", "the last transitions: IPs, members, leases, sessions, conflicts");
+  events->add_flag("-w,--watch", watch, "go on with those that follow");
 
   std::string timeout = "10s";
   bool yes = false;
@@ -127,6 +161,7 @@ int main(int argc, char** argv) {
     }
   }
 
+  if (watch) return watch_events(request, kFormats.at(format_name), socket);
   const auto reply = ask(socket, to_line(request), 5s + request.timeout);
   if (!reply) {
     std::fprintf(stderr, "heraldctl: %s\n", reply.error().c_str());

@@ -11,29 +11,14 @@
 #include "base/text.h"
 #include "base/time.h"
 #include "cli/document.h"
+#include "cli/events.h"
+#include "cli/reply.h"
 #include "cli/table.h"
 
 namespace herald::cli {
 namespace {
 
 namespace json = boost::json;
-
-// Any value in one cell; empty for what is not there.
-std::string cell(const json::value* value) {
-  if (value == nullptr || value->is_null()) return "";
-  if (const json::string* s = value->if_string()) return std::string(*s);
-  if (const bool* b = value->if_bool()) return *b ? "yes" : "no";
-  if (const json::array* array = value->if_array()) {
-    std::vector<std::string> parts;
-    for (const json::value& element : *array) parts.push_back(cell(&element));
-    return join(parts, ",");
-  }
-  return json::serialize(*value);
-}
-
-std::string field(const json::object& object, std::string_view key) {
-  return cell(object.if_contains(key));
-}
 
 std::string milliseconds(const json::object& object, std::string_view key) {
   const std::string text = field(object, key);
@@ -224,13 +209,6 @@ Answer order_answer(const Request& request, Format format, const json::object& d
   return out;
 }
 
-Answer nonsense(const std::string& why) {
-  return {kExitUnreachable, "",
-          fmt::format("the daemon's reply cannot be understood ({}): are heraldctl and heraldd of "
-                      "the same version?\n",
-                      why)};
-}
-
 }  // namespace
 
 bool is_order(const Request& request) {
@@ -247,6 +225,7 @@ std::string to_line(const Request& request) {
     out["timeout_ms"] =
         std::chrono::duration_cast<std::chrono::milliseconds>(request.timeout).count();
   }
+  if (request.command == "events") out["since"] = request.since;
   if (!request.what.empty()) {
     out["what"] = request.what;
     out["name"] = request.name;
@@ -255,22 +234,16 @@ std::string to_line(const Request& request) {
 }
 
 Answer answer(const Request& request, Format format, std::string_view reply) {
-  boost::system::error_code failure;
-  const json::value parsed = json::parse({reply.data(), reply.size()}, failure);
-  if (failure) return nonsense(failure.message());
-  const json::object* envelope = parsed.if_object();
-  const json::value* ok = envelope ? envelope->if_contains("ok") : nullptr;
-  if (ok == nullptr || !ok->is_bool()) return nonsense("no \"ok\" in it");
-  if (!ok->get_bool()) {
-    const std::string text = field(*envelope, "error");
-    return {kExitNo, "", printable(text.empty() ? "refused without a reason" : text) + "\n"};
-  }
-  const json::value* data = envelope->if_contains("data");
-  if (data == nullptr || !data->is_object()) return nonsense("no \"data\" in it");
+  const Reply said = read_reply(reply);
+  if (!said.data) return said.refused;
+  const json::value& data = *said.data;
 
   Answer out;
-  const json::object& object = data->get_object();
+  const json::object& object = data.get_object();
   if (is_order(request)) return order_answer(request, format, object);
+  if (request.command == "events" && (format == Format::Table || format == Format::Wide)) {
+    return follow(format, reply, 0).answer;
+  }
   const json::value* list = request.command == "get" ? object.if_contains(request.what) : nullptr;
   if (request.command == "get") {
     if (list == nullptr || !list->is_array()) {
@@ -288,9 +261,9 @@ Answer answer(const Request& request, Format format, std::string_view reply) {
     }
   }
   if (format == Format::Json) {
-    out.out = to_pretty_json(*data);
+    out.out = to_pretty_json(data);
   } else if (format == Format::Yaml) {
-    out.out = to_yaml(*data);
+    out.out = to_yaml(data);
   } else if (request.command == "explain") {
     out.out = explain_text(object);
   } else if (list == nullptr) {

@@ -1,6 +1,7 @@
 // cli/request.h: what heraldctl asks the daemon: one JSON object on one line of the admin socket.
 #pragma once
 
+#include <cstdint>
 #include <string>
 
 #include "base/time.h"
@@ -8,9 +9,12 @@
 namespace herald::cli {
 
 struct Request {
-  std::string command;  // "status", "get", "explain", "drain", "undrain", "move", "force-dead"
-  std::string what;     // "services", "service", ...; empty: not sent
-  std::string name;     // of one object; empty: all
+  std::string
+      command;  // "status", "get", "explain", "events", "drain", "undrain", "move", "force-dead"
+  std::string what;  // "services", "service", ...; empty: not sent
+  std::string name;  // of one object; empty: all
+
+  std::uint64_t since = 0;  // events: those after this number
 
   // For those that change something.
   std::string node = {};   // empty: not sent

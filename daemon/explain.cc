@@ -8,6 +8,7 @@
 
 #include "base/text.h"
 #include "coord/placement.h"
+#include "daemon/lease_view.h"
 #include "daemon/operations.h"
 #include "daemon/story.h"
 
@@ -141,6 +142,10 @@ void tell_owner(const View& view, const IpAddress& ip, const coord::TableEntry& 
   const bool kept = may && node.cluster().drained.contains(*entry.owner);
   const char* why = !may ? "leaving" : kept ? "kept" : best == *entry.owner ? "placed" : "sticky";
   story.set("why_owner", why);
+  const LeaseView lease = lease_of(node, *entry.owner, view.instant());
+  story.fact(fmt::format("{}: {}", entry.owner->str(), lease.sentence()));
+  story.set("lease", lease_word(lease.kind));
+  story.set("guards", strings(lease.guards));
   if (!may) {
     story.fact(
         fmt::format("{} owns it and may not any more: it will be handed over", entry.owner->str()));

@@ -38,7 +38,7 @@ LeaseView lease_of(const Node& node, const NodeName& member, Instant now) {
   const bool self = member == node.config().name;
   out.kind = d.guards.empty() ? LeaseView::Kind::Store : LeaseView::Kind::Guards;
   for (const coord::GuardRef& guard : d.guards) out.guards.push_back(guard.node.str());
-  Instant until = peer->second.since + node.config().timing.lease;
+  Instant until = peer->second.since + std::max(node.config().timing.lease, d.terms.lease);
   const auto& reported = node.peers().report().peers;
   if (const auto said = reported.find(member); said != reported.end()) {
     if (said->second.heard != Instant::min()) out.heard = now - said->second.heard;
@@ -46,7 +46,7 @@ LeaseView lease_of(const Node& node, const NodeName& member, Instant now) {
       if (fence.second == d.rev) out.fenced_by.push_back(guard.str());
     }
     if (out.heard && out.kind == LeaseView::Kind::Guards) {
-      until = said->second.heard + node.config().guard_timing.patience;
+      until = said->second.heard + std::max(node.config().guard_timing.patience, d.terms.patience);
     }
   }
   if (self) until = node.membership().deadline();

@@ -30,6 +30,7 @@ Node::Node(NodeConfig config, Instant now)
       election_(config_.name, config_.timing, Rng(config_.seed + 1)),
       bgp_(config_.router_id, Rng(config_.seed + 2)),
       rebalance_(config_.rebalance),
+      transitions_(config_.name),
       store_(config_.timing, now) {
   if (config_.heartbeat_key.empty() && config_.heartbeat_port != 0) {
     cluster_.propose_key(config_.new_heartbeat_key);
@@ -45,6 +46,9 @@ std::vector<Effect> Node::step(const Event& event, Instant now) {
   run_machines(now);
   operations_.tick(for_operations(now), now);
   emit_rest(now);
+  for (const Effect& effect : effects_) {
+    if (const auto* said = std::get_if<Log>(&effect)) history_.add(*said, now);
+  }
   return std::exchange(effects_, {});
 }
 
@@ -83,6 +87,7 @@ void Node::on(const StoreChanged& e, Instant now) {
 void Node::on(const GuardReported& e, Instant now) {
   membership_.on_report(e.report, now);
   if (peers_.on_report(e.report, now)) dirty_ = true;
+  tell(transitions_.of_members(peers_));
 }
 
 void Node::on(const BgpConnected& e, Instant now) {
@@ -142,7 +147,9 @@ void Node::see(const coord::Document& document, Instant now) {
                      if (d.node == config_.name) membership_.on_seen(d, now);
                    },
                    [&](const coord::TableDocument& d) {
-                     if (table_.on_seen(d, now)) dirty_ = true;
+                     if (!table_.on_seen(d, now)) return;
+                     tell(transitions_.of_shard(table_, d.shard, peers_));
+                     dirty_ = true;
                    },
                    [&](const coord::LeaderDocument& d) {
                      const auto& before = election_.current();
@@ -244,6 +251,7 @@ void Node::answer(const StoreRequests::Asked& asked, const coord::StoreReply& re
             },
             [&](const coord::TableDocument& d) {
               table_.on_cas(d, outcome, now);
+              tell(transitions_.of_shard(table_, d.shard, peers_));
               dirty_ = true;
             },
             [&](const coord::LeaderDocument& d) { election_.on_cas(d, outcome, now); },
@@ -290,6 +298,7 @@ void Node::run_machines(Instant now) {
     had_right_ = right;
     right_since_ = now;
   }
+  tell(transitions_.of_lease(membership_));
   cluster_.tick(now);
   if (membership_.waiting_for() != said_waiting_) {
     said_waiting_ = membership_.waiting_for();
@@ -314,6 +323,7 @@ void Node::run_machines(Instant now) {
 }
 
 void Node::reconcile(Instant now) {
+  tell(transitions_.of_members(peers_));
   coord::Editor editor;
   editor.self = config_.name;
   editor.inc = membership_.incarnation();
@@ -490,6 +500,10 @@ void Node::emit_rest(Instant now) {
     effects_.push_back(Exit{});
     stop_by_.reset();
   }
+}
+
+void Node::tell(std::vector<Log> transitions) {
+  for (Log& said : transitions) effects_.push_back(std::move(said));
 }
 
 void Node::log(std::string text, Log::Level level) {

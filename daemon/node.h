@@ -30,6 +30,7 @@
 #include "daemon/operations.h"
 #include "daemon/rebalance.h"
 #include "daemon/store_requests.h"
+#include "daemon/transitions.h"
 
 namespace herald::daemon {
 
@@ -70,6 +71,7 @@ class Node {
   const coord::ClusterDocument& cluster() const { return cluster_.document(); }
   const l2::LinkGrants& grants() const { return l2_.grants(); }
   const std::map<PeerName, bgp::Session>& sessions() const { return bgp_.sessions(); }
+  const History& history() const { return history_; }
   const Statuses& statuses() const { return statuses_.statuses(); }
   const std::string& store_trouble() const { return store_trouble_; }  // empty: it answers
   bool stopping() const { return stop_by_.has_value(); }
@@ -108,6 +110,7 @@ class Node {
   void emit_rights();
   void emit_orders();
   void emit_rest(Instant now);
+  void tell(std::vector<Log> transitions);
   void log(std::string text, Log::Level level = Log::Level::Info);
 
   NodeConfig config_;
@@ -128,6 +131,9 @@ class Node {
   BgpSpeaker bgp_;
   Operations operations_;
   Rebalance rebalance_;
+
+  Transitions transitions_;
+  History history_;
 
   StoreRequests store_;
   std::string store_trouble_;

@@ -1,5 +1,6 @@
 #include "daemon/report.h"
 
+#include <fmt/chrono.h>
 #include <fmt/core.h>
 
 #include <algorithm>
@@ -32,6 +33,13 @@ json::value count(Uint128 n) {
   return json::value(to_string(n));
 }
 
+// "2026-11-21T08:00:00.123Z" (RFC 3339).
+std::string rfc3339(std::chrono::system_clock::time_point t) {
+  const auto second = std::chrono::floor<std::chrono::seconds>(t);
+  const auto rest = std::chrono::floor<std::chrono::milliseconds>(t - second);
+  return fmt::format("{:%FT%T}.{:03}Z", second, rest.count());
+}
+
 std::int64_t milliseconds(Duration d) {
   return std::chrono::duration_cast<std::chrono::milliseconds>(d).count();
 }
@@ -56,6 +64,7 @@ class Report {
   json::array nodes() const;
   json::array pools() const;
   json::array peers() const;
+  json::object events(std::uint64_t since) const;
 
  private:
   const Desired& desired() const { return view_.desired(); }
@@ -92,6 +101,27 @@ json::array Report::announcements(const IpAddress& vip, const coord::TableEntry&
                                {"reason", up ? "Announced" : "SessionDown"}});
   }
   return out;
+}
+
+// The newest transitions after number `since`.
+json::object Report::events(std::uint64_t since) const {
+  json::array out;
+  const auto& entries = node_.history().entries();
+  for (const History::Entry& e : entries) {
+    if (e.seq <= since) continue;
+    const Duration ago = now_ - e.at;
+    const char* severity = e.said.level == Log::Level::Info      ? "info"
+                           : e.said.level == Log::Level::Warning ? "warning"
+                                                                 : "error";
+    const auto wall =
+        facts_.wall_clock - std::chrono::floor<std::chrono::system_clock::duration>(ago);
+    out.push_back(json::object{{"seq", e.seq},
+                               {"time", rfc3339(wall)},
+                               {"age_ms", milliseconds(ago)},
+                               {"severity", severity},
+                               {"message", e.said.text}});
+  }
+  return {{"events", std::move(out)}, {"last", entries.empty() ? 0 : entries.back().seq}};
 }
 
 json::array Report::services() const {
@@ -337,12 +367,20 @@ std::string answer(const Node& node, const ShellFacts& facts, std::string_view r
     return refuse("there is nothing called '" + what +
                   "': ask for services, ips, nodes, pools or peers");
   }
+  if (command == "events") {
+    const json::value* since = o.if_contains("since");
+    boost::system::error_code no_number;
+    const auto after = since == nullptr ? 0 : since->to_number<std::uint64_t>(no_number);
+    if (no_number)
+      return refuse("'since' must be a whole number, the \"last\" of an earlier reply");
+    return accept(report.events(after));
+  }
   if (command == "explain") {
     auto explained = explain(view, what, name);
     return explained ? accept(std::move(*explained)) : refuse(explained.error());
   }
   return refuse("unknown command '" + std::string(command) +
-                "': status, get, explain, drain, undrain, move or force-dead");
+                "': status, get, explain, events, drain, undrain, move or force-dead");
 }
 
 }  // namespace herald::daemon

@@ -1,6 +1,7 @@
 // daemon/report.h: what heraldctl asks and what a node answers, as JSON text. Pure.
 #pragma once
 
+#include <chrono>
 #include <string>
 #include <string_view>
 
@@ -24,12 +25,14 @@ struct ShellFacts {
   std::string responder;              // "packet"
   std::vector<std::string> warnings;  // links that cannot be served, unreadable documents
   HeartbeatFacts heartbeats = {};
+  std::chrono::system_clock::time_point wall_clock = {};  // now, for people
 };
 
 // One line of JSON (no line feed) for one request line: {"ok":true,"data":{...}} or
 // {"ok":false,"error":"..."}. Requests: {"command":"status"},
 // {"command":"get","what":"services|ips|nodes|pools|peers","name":""},
-// {"command":"explain","what":"service|ip|pool|peer|node|policy","name":"ns/name"}.
+// {"command":"explain","what":"service|ip|pool|peer|node|policy","name":"ns/name"},
+// {"command":"events","since":0}.
 std::string answer(const Node& node, const ShellFacts& facts, std::string_view request,
                    Instant now);
 

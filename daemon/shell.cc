@@ -383,6 +383,7 @@ void Shell::Impl::post_store_trouble(std::string sentence) {
 
 ShellFacts Shell::Impl::facts() const {
   ShellFacts facts;
+  facts.wall_clock = std::chrono::system_clock::now();
   if (parts_) facts.heartbeats = heartbeat_facts(parts_->heartbeats);
   for (const auto& [link, what] : link_problems_) facts.warnings.push_back(what);
   if (!links_trouble_.empty()) facts.warnings.push_back("links: " + links_trouble_);

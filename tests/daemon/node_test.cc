@@ -223,12 +223,35 @@ TEST_F(Story, StoppingIsSilentFirst) {
   EXPECT_TRUE(d.revoked);
 }
 
+TEST_F(Story, EventsTellTheWayOfAnIp) {
+  link();
+  read(kHome);
+  const auto first = ask(R"({"command":"events"})").at("data");
+  std::string all;
+  for (const auto& event : first.at("events").as_array()) {
+    all += std::string(event.at("message").as_string()) + "\n";
+    EXPECT_EQ(event.at("time").as_string().size(), 24u) << event.at("time");
+  }
+  EXPECT_NE(all.find("member n1 has the right to answer"), std::string::npos) << all;
+  EXPECT_NE(all.find("ip 10.25.150.223 owner n1"), std::string::npos) << all;
+  const auto last = first.at("last").to_number<std::uint64_t>();
+  const std::string next = R"({"command":"events","since":)" + std::to_string(last) + "}";
+  EXPECT_TRUE(ask(next).at("data").at("events").as_array().empty());
+  const std::string without(kHome, std::string(kHome).find("---\napiVersion: v1"));
+  read(without.c_str());
+  pass(2s);
+  const std::string later = json::serialize(ask(next));
+  EXPECT_NE(later.find("ip 10.25.150.223 is free again"), std::string::npos) << later;
+  EXPECT_EQ(later.find("has the right"), std::string::npos) << "only what is new: " << later;
+}
+
 TEST_F(Story, HostileRequestsGetAnAnswer) {
   link();
   read(kHome);
-  for (const char* request : {"", "{", "[]", "{}", R"({"command":7})", R"({"command":"get"})",
-                              R"({"command":"get","what":"secrets"})",
-                              R"({"command":"explain","what":"service","name":"a/b"})"}) {
+  for (const char* request :
+       {"", "{", "[]", "{}", R"({"command":7})", R"({"command":"get"})",
+        R"({"command":"get","what":"secrets"})", R"({"command":"events","since":"yesterday"})",
+        R"({"command":"explain","what":"service","name":"a/b"})"}) {
     const auto reply = ask(request);
     EXPECT_FALSE(reply.at("ok").as_bool()) << request;
     EXPECT_FALSE(reply.at("error").as_string().empty()) << request;
