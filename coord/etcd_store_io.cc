@@ -19,6 +19,7 @@
 #include "coord/document_wire.h"
 #include "coord/etcd_watch_io.h"
 #include "coord/etcd_wire.h"
+#include "coord/troubles.h"
 
 namespace herald::coord {
 namespace {
@@ -107,7 +108,7 @@ class EtcdStore : public Store {
   void list(std::shared_ptr<Listing> listing);
   void list_for_watch();
   void tell(const EtcdWatchReply& reply);
-  std::optional<Document> document(const EtcdKeyValue& kv);
+  Result<Document> document(const EtcdKeyValue& kv);
   bool same_etcd(const EtcdHeader& header, std::int64_t floor, const std::string& endpoint);
   void lose(const std::string& sentence);
   void say(const std::string& subject, const std::string& sentence);
@@ -127,10 +128,10 @@ class EtcdStore : public Store {
   std::map<std::uint64_t, Pending> running_;
   std::uint64_t last_run_ = 0;
   std::set<std::string> busy_keys_;
-  std::map<std::string, std::string> said_;  // troubles that last, by subject
-  std::uint64_t cluster_id_ = 0;             // 0: not known yet
-  std::int64_t highest_ = 0;                 // revision that etcd was seen to have
-  std::string lost_;                         // why nothing may be done any more
+  Troubles troubles_;
+  std::uint64_t cluster_id_ = 0;  // 0: not known yet
+  std::int64_t highest_ = 0;      // revision that etcd was seen to have
+  std::string lost_;              // why nothing may be done any more
   Duration list_pause_ = kFirstListPause;
   bool down_ = false;
 
@@ -304,7 +305,7 @@ StoreReply EtcdStore::read_reply(const Pending& pending, const EtcdAnswer& answe
                        pending.key};
   }
   auto found = document(range->kvs[0]);
-  if (!found) return StoreFailed{said_["document " + pending.key]};
+  if (!found) return StoreFailed{found.error()};
   return ReadReply{std::move(*found)};
 }
 
@@ -366,11 +367,7 @@ void EtcdStore::list_for_watch() {
       return;
     }
     // The client has told most of them already.
-    const bool told = std::any_of(said_.begin(), said_.end(), [&ok](const auto& said) {
-      return said.second.find(ok.error()) != std::string::npos ||
-             ok.error().find(said.second) != std::string::npos;
-    });
-    if (!told) say("watch", "no watch yet: " + ok.error());
+    if (!troubles_.covers(ok.error())) say("watch", "no watch yet: " + ok.error());
     relist_.expires_after(rng_.between(list_pause_ / 2, list_pause_));
     list_pause_ = std::min(list_pause_ * 2, kLongestListPause);
     relist_.async_wait([this](boost::system::error_code canceled) {
@@ -413,19 +410,18 @@ void EtcdStore::tell(const EtcdWatchReply& reply) {
   if (!changed.empty()) callbacks_.changed(std::move(changed));
 }
 
-std::optional<Document> EtcdStore::document(const EtcdKeyValue& kv) {
+Result<Document> EtcdStore::document(const EtcdKeyValue& kv) {
   auto found = etcd_document(prefix_, kv);
   const std::string subject = "document " + kv.key.substr(std::min(prefix_.size(), kv.key.size()));
-  if (found) {
-    say(subject, "");
-    return std::move(*found);
-  }
-  say(subject,
-      "key '" + kv.key + "' of etcd can't be read: " + found.error() +
-          ". If a newer Herald wrote it, upgrade this one. Else stop every heraldd of this "
-          "cluster, then restore etcd from a snapshot, or delete its keys under " +
-          prefix_ + " to begin anew");
-  return std::nullopt;
+  const std::string why =
+      found ? ""
+            : "key '" + kv.key + "' of etcd can't be read: " + found.error() +
+                  ". If a newer Herald wrote it, upgrade this one. Else stop every heraldd of this "
+                  "cluster, then restore etcd from a snapshot, or delete its keys under " +
+                  prefix_ + " to begin anew";
+  say(subject, why);
+  if (!found) return error(why);
+  return found;
 }
 
 // ---- is this still the etcd that it was?
@@ -462,16 +458,10 @@ void EtcdStore::lose(const std::string& sentence) {
   }
 }
 
-// Trouble of one subject is told when it begins or changes; empty: it is over.
+// Empty: that trouble is over.
 void EtcdStore::say(const std::string& subject, const std::string& sentence) {
-  const auto it = said_.find(subject);
-  if (sentence.empty()) {
-    if (it != said_.end()) said_.erase(it);
-    return;
-  }
-  if (it != said_.end() && it->second == sentence) return;
-  said_[subject] = sentence;
-  if (!down_) callbacks_.trouble(sentence);
+  auto words = troubles_.set(subject, sentence, boot_now());
+  if (words && !down_) callbacks_.trouble(std::move(*words));
 }
 
 void EtcdStore::shut_down() {

@@ -40,13 +40,15 @@ constexpr std::size_t kMaxHeaderBytes = 16U << 10;
 constexpr std::size_t kMaxErrorBytes = 64U << 10;
 constexpr std::size_t kMaxBufferBytes = 1U << 20;  // the body is taken out of it as it comes
 
+constexpr const char* kMaybeNoTls = "; if that etcd has no TLS, write http:// in --store";
+
 // What OpenSSL says, and what to do where the other side's word for it is known.
 std::string ssl_words(error_code failed) {
   std::string out = failed.message();
   if (failed.category() != asio::error::get_ssl_category()) return out;
   switch (ERR_GET_REASON(static_cast<unsigned long>(failed.value()))) {
     case SSL_R_WRONG_VERSION_NUMBER:
-      return out + "; if that etcd has no TLS, write http:// in --store";
+      return out + kMaybeNoTls;
     case SSL_R_TLSV13_ALERT_CERTIFICATE_REQUIRED:
     case SSL_R_SSLV3_ALERT_HANDSHAKE_FAILURE:
     case SSL_R_SSLV3_ALERT_BAD_CERTIFICATE:
@@ -208,6 +210,11 @@ class Connection : public HttpConnection, public std::enable_shared_from_this<Co
     const std::string why = "no TLS: ";
     switch (verdict) {
       case X509_V_OK:
+        // So ends a connection to an etcd that speaks plain HTTP.
+        if (failed == ssl::error::stream_truncated || failed == asio::error::eof ||
+            failed == asio::error::connection_reset) {
+          return why + "the connection broke" + kMaybeNoTls;
+        }
         return why + ssl_words(failed);
       case X509_V_ERR_HOSTNAME_MISMATCH:
       case X509_V_ERR_IP_ADDRESS_MISMATCH:
@@ -272,6 +279,7 @@ class Connection : public HttpConnection, public std::enable_shared_from_this<Co
                            return;
                          }
                          if (!c.parser_->keep_alive()) c.drop();
+                         c.fresh_ = false;
                          HttpOutcome out;
                          out.kind = HttpOutcome::Kind::Answered;
                          out.status = c.parser_->get().result_int();
@@ -344,6 +352,8 @@ class Connection : public HttpConnection, public std::enable_shared_from_this<Co
     } else if (failed.category() == http::make_error_code(http::error::bad_version).category() &&
                failed != http::error::end_of_stream && failed != http::error::partial_message) {
       why = "the answer is not HTTP: " + failed.message();
+    } else if (fresh_ && !tls_ && failed == http::error::end_of_stream) {
+      why += "; if that etcd has TLS, write https:// in --store";
     }
     fail(std::move(why), large);
   }
@@ -394,6 +404,7 @@ class Connection : public HttpConnection, public std::enable_shared_from_this<Co
 
   bool open_ = false;
   bool sent_ = false;
+  bool fresh_ = true;       // nothing was answered yet
   std::uint64_t turn_ = 0;  // counts requests
   Clock::time_point deadline_;
   beast::flat_buffer buffer_{kMaxBufferBytes};

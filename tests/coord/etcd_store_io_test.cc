@@ -200,6 +200,12 @@ TEST_F(EtcdStore, TheNextEndpointServesWhenTheOneInUseFails) {
   }
 }
 
+TEST_F(EtcdStore, AnEndpointMayHaveAName) {
+  Client client("http://localhost:" + std::to_string(etcd_->port()));
+  EXPECT_EQ(client.cas(0, leader(1)), CasOutcome::Won);
+  EXPECT_TRUE(client.sees(leader_key(), 1));
+}
+
 TEST_F(EtcdStore, AnEtcdThatIsNotThereYetIsWaitedFor) {
   etcd_->stop();
   Client client(etcd_->url(), 300ms);
@@ -449,7 +455,22 @@ TEST_F(EtcdTls, TheServersNameIsVerified) {
   EXPECT_EQ(Client(options(etcd, files)).cas(0, leader(1)), CasOutcome::Won);
 }
 
+TEST_F(EtcdTls, TheWrongSchemeIsNamed) {
+  const EtcdServer secure(flags("server")), plain;
+  EXPECT_THAT(Client(secure.url().replace(0, 5, "http")).read_failure(leader_key()),
+              HasSubstr("write https:// in --store"));
+  EtcdStoreOptions wrong = options(secure, {file("ca.crt"), "", "", ""});
+  wrong.access.endpoints = options_for({plain.url().replace(0, 4, "https")}).access.endpoints;
+  EXPECT_THAT(Client(wrong).read_failure(leader_key()), HasSubstr("write http:// in --store"));
+}
+
 TEST_F(EtcdTls, FilesThatCannotBeUsedAreNamed) {
+  // Nobody is asked for its passphrase.
+  const std::string lock = "openssl ec -aes128 -passout pass:secret -in " + file("client.key") +
+                           " -out " + file("locked.key") + " 2>/dev/null";
+  ASSERT_EQ(std::system(lock.c_str()), 0);
+  EXPECT_THAT(load_tls({"", file("client.crt"), file("locked.key"), ""}).error(),
+              HasSubstr("without a passphrase"));
   EXPECT_THAT(load_tls({file("none"), "", "", ""}).error(), HasSubstr("store-ca-file: '"));
   EXPECT_THAT(load_tls({"", file("log"), file("ca.key"), ""}).error(),
               HasSubstr("store-cert-file"));
