@@ -33,12 +33,13 @@ class ShardEdit {
   }
 
   // `orphans_due`: it is this node's turn to rewrite what members that are gone have left.
-  void run(bool orphans_due) {
+  // `planned`: the VIPs of the plan that belong into this shard.
+  void run(bool orphans_due, const std::vector<IpAddress>& planned) {
     for (auto it = next_.entries.begin(); it != next_.entries.end();) {
       const bool keep = visit(it->first, it->second, orphans_due);
       it = keep ? std::next(it) : next_.entries.erase(it);
     }
-    if (editor_.leads && editor_.plan_known) add_missing();
+    if (editor_.leads && editor_.plan_known) add_missing(planned);
   }
 
   // True if an orphan was left for another node, or for later.
@@ -167,10 +168,10 @@ class ShardEdit {
     wish(entry, TableEntry::Wish::Keep);
   }
 
-  void add_missing() {
-    for (const auto& [vip, planned] : plan_) {
-      if (shard_of(vip) != next_.shard || planned.services.empty()) continue;
-      if (next_.entries.contains(vip)) continue;
+  void add_missing(const std::vector<IpAddress>& vips) {
+    for (const IpAddress& vip : vips) {
+      const VipPlan& planned = plan_.at(vip);
+      if (planned.services.empty() || next_.entries.contains(vip)) continue;
       TableEntry entry;
       entry.services = planned.services;
       next_.entries[vip] = entry;
@@ -295,6 +296,10 @@ void Table::edit(const TablePlan& plan, const Editor& editor, const Peers& peers
   orphans_due_.reset();
   if (!listed_) return;
   forget_moves();
+  if (editor.plan_version == 0 || editor.plan_version != settled_for_.plan_version) {
+    for (auto& vips : planned_) vips.clear();
+    for (const auto& [vip, planned] : plan) planned_[shard_of(vip)].push_back(vip);
+  }
   if (editor.plan_version == 0 || editor != settled_for_ || peers.version() != settled_peers_) {
     settled_.fill(std::nullopt);
     settled_for_ = editor;
@@ -313,7 +318,7 @@ void Table::edit(const TablePlan& plan, const Editor& editor, const Peers& peers
     retry_at_[s].reset();
     const bool due = orphans_since_[s] && now >= *orphans_since_[s] + turn;
     ShardEdit pass(shards_[s], plan, editor, peers, memory, counts);
-    pass.run(due);
+    pass.run(due, planned_[s]);
     if (!pass.orphans_left()) {
       orphans_since_[s].reset();
     } else {

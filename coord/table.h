@@ -97,6 +97,7 @@ class Table {
   std::array<TableDocument, kShards> shards_ = initial();
   std::array<std::map<NodeName, std::size_t>, kShards> counts_;  // of each shard
   std::uint64_t holdings_version_ = 0;
+  std::array<std::vector<IpAddress>, kShards> planned_;  // the VIPs of the plan, by shard
   // The revs in which there was nothing to do for this editor, with peers of this version.
   std::array<std::optional<Revision>, kShards> settled_;
   Editor settled_for_;
