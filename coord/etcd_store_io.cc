@@ -17,6 +17,7 @@
 
 #include "base/clock_io.h"
 #include "coord/document_wire.h"
+#include "coord/etcd_identity.h"
 #include "coord/etcd_watch_io.h"
 #include "coord/etcd_wire.h"
 #include "coord/troubles.h"
@@ -76,7 +77,7 @@ class EtcdStore : public Store {
     StoreRequest request;
     std::string key;  // empty: a list
     Instant deadline;
-    std::int64_t floor = 0;  // the revision that etcd had when it was sent
+    std::int64_t floor = 0;  // identity_.highest() when it was sent
   };
   struct Listing {
     Instant deadline;
@@ -129,9 +130,8 @@ class EtcdStore : public Store {
   std::uint64_t last_run_ = 0;
   std::set<std::string> busy_keys_;
   Troubles troubles_;
-  std::uint64_t cluster_id_ = 0;  // 0: not known yet
-  std::int64_t highest_ = 0;      // revision that etcd was seen to have
-  std::string lost_;              // why nothing may be done any more
+  EtcdIdentity identity_;
+  std::string lost_;  // why nothing may be done any more
   Duration list_pause_ = kFirstListPause;
   bool down_ = false;
 
@@ -221,7 +221,7 @@ void EtcdStore::expire_waiting() {
 
 void EtcdStore::run(Pending pending) {
   const Duration left = pending.deadline - boot_now();
-  pending.floor = highest_;
+  pending.floor = identity_.highest();
   busy_keys_.insert(pending.key);
   const std::uint64_t run = ++last_run_;
   const auto* cas = std::get_if<CasDocument>(&pending.request);
@@ -315,7 +315,7 @@ void EtcdStore::list(std::shared_ptr<Listing> listing) {
   const Duration left = listing->deadline - boot_now();
   if (listing->from.empty()) {
     listing->from = prefix_;
-    listing->floor = highest_;
+    listing->floor = identity_.highest();
   }
   std::string body = etcd_list(prefix_, listing->from, listing->page, listing->revision);
   client_.call(EtcdClient::Kind::Read, kEtcdRange, std::move(body), std::min(left, timeout_ * 2),
@@ -378,14 +378,14 @@ void EtcdStore::list_for_watch() {
 }
 
 void EtcdStore::tell(const EtcdWatchReply& reply) {
-  if (cluster_id_ != reply.header.cluster_id) {
+  if (!identity_.same_cluster(reply.header)) {
     // Another cluster: the next request to it says so, and stops everything.
     return;
   }
   std::map<std::string, Document> newest;
   std::vector<std::string> order;  // oldest write first
   for (const auto& event : reply.events) {
-    highest_ = std::max(highest_, event.kv.mod_revision);
+    identity_.told(event.kv.mod_revision);
     const std::string key = event.kv.key.substr(std::min(prefix_.size(), event.kv.key.size()));
     if (event.deleted) {
       const std::string sentence = "key '" + event.kv.key + "' was deleted by another program";
@@ -429,24 +429,9 @@ Result<Document> EtcdStore::document(const EtcdKeyValue& kv) {
 bool EtcdStore::same_etcd(const EtcdHeader& header, std::int64_t floor,
                           const std::string& endpoint) {
   if (!lost_.empty()) return false;
-  if (cluster_id_ == 0) cluster_id_ = header.cluster_id;
-  if (cluster_id_ != header.cluster_id) {
-    lose(
-        "etcd at " + endpoint + " belongs to another cluster (" +
-        std::to_string(header.cluster_id) + ") than the one in use (" +
-        std::to_string(cluster_id_) +
-        "): two etcds would give one address to two nodes. Correct --store, or, if etcd was set up "
-        "anew, restart every heraldd");
-    return false;
-  }
-  if (header.revision < floor) {
-    lose("etcd at " + endpoint + " went back from revision " + std::to_string(floor) + " to " +
-         std::to_string(header.revision) +
-         ": it was restored from a backup. Restart every heraldd of this cluster");
-    return false;
-  }
-  highest_ = std::max(highest_, header.revision);
-  return true;
+  const auto same = identity_.answered(header, floor, endpoint);
+  if (!same) lose(same.error());
+  return same.has_value();
 }
 
 void EtcdStore::lose(const std::string& sentence) {

@@ -17,7 +17,7 @@
 #include <boost/beast/http.hpp>
 #include <boost/beast/ssl.hpp>
 
-#include "net/ip.h"
+#include "coord/tls_client_io.h"
 
 namespace herald::coord {
 
@@ -28,40 +28,11 @@ namespace ssl = boost::asio::ssl;
 using asio::ip::tcp;
 using boost::system::error_code;
 
-class TlsClient {
- public:
-  ssl::context context{ssl::context::tls_client};
-  std::string server_name;
-};
-
 namespace {
 
 constexpr std::size_t kMaxHeaderBytes = 16U << 10;
 constexpr std::size_t kMaxErrorBytes = 64U << 10;
 constexpr std::size_t kMaxBufferBytes = 1U << 20;  // the body is taken out of it as it comes
-
-constexpr const char* kMaybeNoTls = "; if that etcd has no TLS, write http:// in --store";
-
-// What OpenSSL says, and what to do where the other side's word for it is known.
-std::string ssl_words(error_code failed) {
-  std::string out = failed.message();
-  if (failed.category() != asio::error::get_ssl_category()) return out;
-  switch (ERR_GET_REASON(static_cast<unsigned long>(failed.value()))) {
-    case SSL_R_WRONG_VERSION_NUMBER:
-      return out + kMaybeNoTls;
-    case SSL_R_TLSV13_ALERT_CERTIFICATE_REQUIRED:
-    case SSL_R_SSLV3_ALERT_HANDSHAKE_FAILURE:
-    case SSL_R_SSLV3_ALERT_BAD_CERTIFICATE:
-    case SSL_R_SSLV3_ALERT_CERTIFICATE_EXPIRED:
-    case SSL_R_SSLV3_ALERT_CERTIFICATE_UNKNOWN:
-    case SSL_R_TLSV1_ALERT_UNKNOWN_CA:
-      return out +
-             "; that etcd wants a valid client certificate, signed by the authority in its "
-             "--trusted-ca-file: give --store-cert-file and --store-key-file";
-    default:
-      return out;
-  }
-}
 
 // Finds a peer that is gone without a word; for streams, where nothing else is waited for.
 void keep_alive(tcp::socket& socket) {
@@ -183,52 +154,20 @@ class Connection : public HttpConnection, public std::enable_shared_from_this<Co
   }
 
   void handshake() {
-    tls_.emplace(socket_, tls_client_->context);
-    const std::string name =
-        tls_client_->server_name.empty() ? url_.host : tls_client_->server_name;
-    SSL* const session = tls_->native_handle();
-    if (IpAddress::parse(name)) {
-      X509_VERIFY_PARAM_set1_ip_asc(SSL_get0_param(session), name.c_str());
-    } else {
-      SSL_set1_host(session, name.c_str());
-      // The macro of OpenSSL for this has a cast in C's way.
-      SSL_ctrl(session, SSL_CTRL_SET_TLSEXT_HOSTNAME, TLSEXT_NAMETYPE_host_name,
-               const_cast<char*>(name.c_str()));
+    tls_.emplace(socket_, tls_client_->context());
+    const std::string name = tls_client_->name_of(url_.host);
+    if (!demand_name(tls_->native_handle(), name)) {
+      fail("no TLS: '" + name + "' cannot stand in a certificate; correct the URL's host");
+      return;
     }
     tls_->set_verify_mode(ssl::verify_peer);
     tls_->async_handshake(ssl::stream_base::client, step([name](Connection& c, error_code failed) {
                             if (failed) {
-                              c.fail(c.no_tls(failed, name));
+                              c.fail(handshake_failure(failed, c.tls_->native_handle(), name));
                             } else {
                               c.connected();
                             }
                           }));
-  }
-
-  std::string no_tls(error_code failed, const std::string& name) {
-    const long verdict = SSL_get_verify_result(tls_->native_handle());
-    const std::string why = "no TLS: ";
-    switch (verdict) {
-      case X509_V_OK:
-        // So ends a connection to an etcd that speaks plain HTTP.
-        if (failed == ssl::error::stream_truncated || failed == asio::error::eof ||
-            failed == asio::error::connection_reset) {
-          return why + "the connection broke" + kMaybeNoTls;
-        }
-        return why + ssl_words(failed);
-      case X509_V_ERR_HOSTNAME_MISMATCH:
-      case X509_V_ERR_IP_ADDRESS_MISMATCH:
-        return why + "its certificate is not for '" + name +
-               "'; correct the URL's host, or give the certificate's name with "
-               "--store-server-name";
-      case X509_V_ERR_CERT_HAS_EXPIRED:
-      case X509_V_ERR_CERT_NOT_YET_VALID:
-        return why + "its certificate: " + X509_verify_cert_error_string(verdict) +
-               "; renew it, or correct the clock";
-      default:
-        return why + "its certificate: " + X509_verify_cert_error_string(verdict) +
-               "; give the authority that signed it with --store-ca-file";
-    }
   }
 
   void connected() {
@@ -252,7 +191,7 @@ class Connection : public HttpConnection, public std::enable_shared_from_this<Co
     with_stream([this](auto& stream) {
       http::async_write(stream, request_, step([](Connection& c, error_code failed, std::size_t) {
                           if (failed) {
-                            c.fail("the connection broke: " + ssl_words(failed));
+                            c.fail("the connection broke: " + tls_words(failed));
                             return;
                           }
                           c.parser_.emplace();
@@ -346,7 +285,7 @@ class Connection : public HttpConnection, public std::enable_shared_from_this<Co
   void read_failed(error_code failed) {
     const bool large = failed == http::error::body_limit || failed == http::error::header_limit ||
                        failed == http::error::buffer_overflow;
-    std::string why = "the connection broke: " + ssl_words(failed);
+    std::string why = "the connection broke: " + tls_words(failed);
     if (large) {
       why = "the answer is longer than " + std::to_string(max_bytes_) + " bytes";
     } else if (failed.category() == http::make_error_code(http::error::bad_version).category() &&
@@ -417,41 +356,6 @@ class Connection : public HttpConnection, public std::enable_shared_from_this<Co
 };
 
 }  // namespace
-
-Result<std::shared_ptr<TlsClient>> load_tls(const TlsFiles& files) {
-  auto out = std::make_shared<TlsClient>();
-  error_code failed;
-  out->server_name = files.server_name;
-  out->context.set_options(ssl::context::no_tlsv1 | ssl::context::no_tlsv1_1, failed);
-  // Else OpenSSL asks whoever sits at the terminal.
-  out->context.set_password_callback(
-      [](std::size_t, ssl::context::password_purpose) { return std::string(); }, failed);
-  if (files.ca.empty()) {
-    out->context.set_default_verify_paths(failed);
-    if (failed) return error("the system's certificate authorities: " + failed.message());
-  } else {
-    out->context.load_verify_file(files.ca, failed);
-    if (failed) {
-      return error("store-ca-file: '" + files.ca + "' cannot be used: " + failed.message() +
-                   "; name a PEM file of certificates that heraldd may read");
-    }
-  }
-  if (files.cert.empty() != files.key.empty()) {
-    return error("store-cert-file and store-key-file belong together: give both, or neither");
-  }
-  if (files.cert.empty()) return out;
-  out->context.use_certificate_chain_file(files.cert, failed);
-  if (failed) {
-    return error("store-cert-file: '" + files.cert + "' cannot be used: " + failed.message() +
-                 "; name a PEM certificate that heraldd may read");
-  }
-  out->context.use_private_key_file(files.key, ssl::context::pem, failed);
-  if (failed) {
-    return error("store-key-file: '" + files.key + "' cannot be used: " + failed.message() +
-                 "; name the PEM key, without a passphrase, of store-cert-file");
-  }
-  return out;
-}
 
 std::shared_ptr<HttpConnection> make_http_connection(asio::io_context& loop, HttpUrl url,
                                                      std::shared_ptr<TlsClient> tls,

@@ -25,16 +25,7 @@ class io_context;
 
 namespace herald::coord {
 
-struct TlsFiles {
-  std::string ca;         // PEM; empty: the system's
-  std::string cert, key;  // PEM, this client's; both or neither
-  // The name in the servers' certificates, where it is not the host of the URL.
-  std::string server_name;
-};
-
-class TlsClient;  // the files, read; servers are always verified
-// The error names the file and what to do.
-Result<std::shared_ptr<TlsClient>> load_tls(const TlsFiles& files);
+class TlsClient;  // coord/tls_client_io.h
 
 struct HttpRequest {
   std::string path;
