@@ -111,7 +111,8 @@ bool translate_core(const std::string& api, MapReader& root, Translated& out) {
     out.ns.clear();
     if (out.kind == "Node") {
       out.sort = kSort<NodeObject>;
-      out.object = NodeObject{NodeName(out.name), out.source, std::move(labels)};
+      const bool cordoned = root.map("spec").boolean("unschedulable").value_or(false);
+      out.object = NodeObject{NodeName(out.name), out.source, std::move(labels), cordoned};
     } else {
       out.sort = kSort<NamespaceObject>;
       // As the API server does, so that selectors can name a namespace.

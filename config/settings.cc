@@ -161,6 +161,11 @@ Fault set_heartbeat_listen(Settings& s, const Texts& v) {
   return std::nullopt;
 }
 
+Fault set_cordoned_nodes(Settings& s, const Texts& v) {
+  if (v[0] != "keep" && v[0] != "yield") return "is neither keep nor yield";
+  s.cordoned_nodes = v[0] == "yield" ? CordonedNodes::Yield : CordonedNodes::Keep;
+  return std::nullopt;
+}
 Fault set_heartbeat_profile(Settings& s, const Texts& v) {
   if (v[0] != "default" && v[0] != "fast") return "is neither default nor fast";
   s.heartbeat_profile = v[0] == "fast" ? HeartbeatProfile::Fast : HeartbeatProfile::Default;
@@ -252,6 +257,11 @@ const std::vector<Row>& rows() {
       {{"l2-responder", "KIND", "auto", "auto or packet"}, set_responder},
       {{"drain-timeout", "DURATION", "10s", "how long SIGTERM waits for the hand-over"},
        duration_into(&Settings::drain_timeout, 0ms)},
+      {{"cordoned-nodes", "WHAT", "keep",
+        "whether nodes that are cordoned keep their IPs, or yield them to others: keep or yield; "
+        "the "
+        "same on all nodes"},
+       set_cordoned_nodes},
       {{"run-dir", "DIR", "/run/herald", "directory for run-time files"},
        text_into(&Settings::run_dir)},
       {{"check", "", "false", "report every problem of settings and manifests, then exit"},

@@ -29,6 +29,7 @@ inline constexpr std::uint16_t kHeartbeatPort = 7950;
 
 enum class LogFormat { Text, Json };
 enum class L2Responder { Auto, Packet };
+enum class CordonedNodes { Keep, Yield };
 enum class HeartbeatProfile { Default, Fast };  // 30 and 150 ms; 10 and 50 ms
 
 struct Settings {
@@ -58,6 +59,7 @@ struct Settings {
   std::optional<std::uint16_t> bgp_local_port;  // none: active sessions only
   L2Responder l2_responder = L2Responder::Auto;
   Duration drain_timeout = 10s;
+  CordonedNodes cordoned_nodes = CordonedNodes::Keep;  // what becomes of their IPs
   std::string run_dir = "/run/herald";
   bool check = false;
   bool operator==(const Settings&) const = default;

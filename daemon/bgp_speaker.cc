@@ -61,7 +61,7 @@ void BgpSpeaker::choose_router_id(const std::vector<Link>& links,
 
 void BgpSpeaker::set(const Policies& policies, const Labels& labels, const std::vector<Link>& links,
                      const std::vector<coord::MemberLink>& usable, const coord::Table& table,
-                     bool leaving, Instant now) {
+                     const std::vector<Labels>& others, bool leaving, Instant now) {
   if (!router_id_) choose_router_id(links, usable);
   std::map<PeerName, bgp::PeerConfig> wanted;
   for (const BgpPeer& peer : policies.desired().peers) {
@@ -81,7 +81,7 @@ void BgpSpeaker::set(const Policies& policies, const Labels& labels, const std::
       it->second.start(now);
     }
     it->second.set_next_hop_v6(next_hop_v6(links, peer.address), now);
-    if (table.listed()) it->second.set_routes(policies.routes(peer, labels, table), now);
+    if (table.listed()) it->second.set_routes(policies.routes(peer, labels, table, others), now);
   }
   for (auto it = sessions_.begin(); it != sessions_.end();) {
     const auto here = it++;

@@ -23,10 +23,10 @@ class BgpSpeaker {
   BgpSpeaker(std::optional<IpAddress> router_id, Rng rng);
 
   // Begins, changes and ends sessions. labels: of this node; usable: its links that may announce;
-  // leaving: every session ends.
+  // others: who announces instead of this node, which is drained; leaving: every session ends.
   void set(const Policies& policies, const Labels& labels, const std::vector<Link>& links,
-           const std::vector<coord::MemberLink>& usable, const coord::Table& table, bool leaving,
-           Instant now);
+           const std::vector<coord::MemberLink>& usable, const coord::Table& table,
+           const std::vector<Labels>& others, bool leaving, Instant now);
   // nullptr: there is no such session, or not any more.
   bgp::Session* session(const PeerName& peer);
   void tick(Instant now);

@@ -30,8 +30,12 @@ bool covers(const coord::MemberLink& link, const IpAddress& vip) {
                      [&](const IpPrefix& subnet) { return subnet.contains(vip); });
 }
 
-Policies::Policies(std::shared_ptr<const Desired> desired) : desired_(std::move(desired)) {
+Policies::Policies(std::shared_ptr<const Desired> desired, Cordoned cordoned)
+    : desired_(std::move(desired)) {
   if (!desired_) return;
+  for (const NodeObject& node : desired_->nodes) {
+    if (node.cordoned && cordoned == Cordoned::Yield) yielding_.insert(node.name);
+  }
   for (const Service& s : desired_->services) services_[s.name] = &s;
   for (const L2Policy& p : desired_->l2_policies) {
     l2_.push_back({&p, config::InterfaceMatcher(p.interfaces)});
@@ -56,6 +60,11 @@ Labels Policies::node_labels(const NodeName& node, const Labels& own) const {
   }
   labels.emplace("kubernetes.io/hostname", node.str());
   return labels;
+}
+
+// As Kubernetes' own service controller has it: that the label is there is enough.
+bool Policies::excluded(const Labels& node) {
+  return node.contains("node.kubernetes.io/exclude-from-external-load-balancers");
 }
 
 PoolName Policies::pool_of(const IpAddress& vip) const {
@@ -159,7 +168,19 @@ l2::AnnounceTiming Policies::announce_timing(const std::string& link, const Labe
 }
 
 std::vector<bgp::Route> Policies::routes(const BgpPeer& peer, const Labels& node,
-                                         const coord::Table& table) const {
+                                         const coord::Table& table,
+                                         const std::vector<Labels>& others) const {
+  if (excluded(node)) return {};
+  if (!others.empty()) {
+    std::set<IpPrefix> theirs;
+    for (const Labels& other : others) {
+      if (!selects(peer.node_selector, other)) continue;
+      for (const bgp::Route& route : routes(peer, other, table)) theirs.insert(route.prefix);
+    }
+    auto own = routes(peer, node, table);
+    std::erase_if(own, [&](const bgp::Route& route) { return theirs.contains(route.prefix); });
+    return own;
+  }
   std::vector<const BgpAdvertisement*> advertisements;
   for (const BgpAdvertisement& a : desired_->advertisements) {
     if (admits(a.peers, peer.name) && selects(a.node_selector, node) &&
@@ -270,12 +291,28 @@ Allocation allocate(const Policies& policies, const coord::Table& table,
   return out;
 }
 
+std::vector<Labels> substitutes(const NodeName& self, const Policies& policies,
+                                const coord::Peers& peers, const std::set<NodeName>& drained,
+                                Instant now) {
+  std::vector<Labels> out;
+  if (!drained.contains(self)) return out;
+  for (const Eligible& member : eligible_members(peers, self, now)) {
+    if (drained.contains(member.node)) continue;
+    out.push_back(policies.node_labels(member.node, member.info.labels));
+  }
+  return out;
+}
+
 coord::TablePlan place(const Policies& policies, const ipam::Holdings& holdings,
                        const std::vector<Eligible>& members, const std::set<NodeName>& drained) {
   std::vector<L2Scope> scopes;
+  std::vector<NodeName> nodes;  // of the scopes
   scopes.reserve(members.size());
   for (const Eligible& m : members) {
-    scopes.emplace_back(policies, policies.node_labels(m.node, m.info.labels), m.info.links);
+    const Labels labels = policies.node_labels(m.node, m.info.labels);
+    if (Policies::excluded(labels)) continue;
+    scopes.emplace_back(policies, labels, m.info.links);
+    nodes.push_back(m.node);
   }
 
   coord::TablePlan plan;
@@ -285,14 +322,16 @@ coord::TablePlan place(const Policies& policies, const ipam::Holdings& holdings,
     std::sort(planned.services.begin(), planned.services.end());
     // Members on the VIP's subnet; others only if no member is.
     bool on_subnet = false;
-    for (std::size_t i = 0; i < members.size(); ++i) {
+    for (std::size_t i = 0; i < scopes.size(); ++i) {
       const L2Scope::Seat seat = scopes[i].seat(vip, services);
       if (seat.links.empty() || (on_subnet && !seat.on_subnet)) continue;
       if (seat.on_subnet && !on_subnet) planned.candidates.clear();
       on_subnet = on_subnet || seat.on_subnet;
-      planned.candidates.push_back({members[i].node, seat.preference});
+      planned.candidates.push_back({nodes[i], seat.preference});
     }
-    const auto may = [&](const coord::Candidate& c) { return !drained.contains(c.node); };
+    const auto may = [&](const coord::Candidate& c) {
+      return !drained.contains(c.node) && !policies.yields(c.node);
+    };
     auto& candidates = planned.candidates;
     if (std::any_of(candidates.begin(), candidates.end(), may)) {
       std::erase_if(candidates, std::not_fn(may));

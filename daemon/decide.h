@@ -2,6 +2,7 @@
 // own it) and every node's half (from which links, to which peers).
 #pragma once
 
+#include <cstdint>
 #include <map>
 #include <memory>
 #include <optional>
@@ -23,8 +24,11 @@ namespace herald::daemon {
 // A manifest's wishes, made ready to be asked often: services by name, patterns compiled.
 class Policies {
  public:
+  // What becomes of the IPs of a node whose Node object says unschedulable.
+  enum class Cordoned : std::uint8_t { Keep, Yield };
+
   Policies() = default;
-  explicit Policies(std::shared_ptr<const Desired> desired);
+  explicit Policies(std::shared_ptr<const Desired> desired, Cordoned cordoned = Cordoned::Keep);
 
   bool known() const { return desired_ != nullptr; }
   const Desired& desired() const { return *desired_; }
@@ -36,6 +40,10 @@ class Policies {
   Labels service_labels(const ObjectName& name) const;
   // The labels of a member: what its Node object says, what it says itself, its host name.
   Labels node_labels(const NodeName& node, const Labels& own) const;
+  // These labels say that the node is to announce nothing.
+  static bool excluded(const Labels& node);
+  // The node is cordoned, and such nodes own only what no other may.
+  bool yields(const NodeName& node) const { return yielding_.contains(node); }
   // The pool that `vip` is in; empty name: none.
   PoolName pool_of(const IpAddress& vip) const;
 
@@ -52,8 +60,9 @@ class Policies {
   // How VIPs are announced on this link: of several policies, the most and the closest together.
   l2::AnnounceTiming announce_timing(const std::string& link, const Labels& node) const;
   // Routes for one peer from one node: every VIP of the table that an advertisement selects.
-  std::vector<bgp::Route> routes(const BgpPeer& peer, const Labels& node,
-                                 const coord::Table& table) const;
+  // `others`: what a drained node leaves to these nodes, as they announce it to this peer as well.
+  std::vector<bgp::Route> routes(const BgpPeer& peer, const Labels& node, const coord::Table& table,
+                                 const std::vector<Labels>& others = {}) const;
 
  private:
   friend class L2Scope;
@@ -67,6 +76,7 @@ class Policies {
 
   std::shared_ptr<const Desired> desired_;
   std::map<ObjectName, const Service*> services_;
+  std::set<NodeName> yielding_;
   std::vector<Compiled> l2_;
 };
 
@@ -130,6 +140,11 @@ coord::TablePlan place(const Policies& policies, const ipam::Holdings& holdings,
                        const std::vector<Eligible>& members, const std::set<NodeName>& drained);
 coord::TablePlan place(const Policies& policies, const ipam::Holdings& holdings,
                        const coord::Peers& peers, const Unwilling& unwilling, Instant now);
+
+// To whom `self` leaves its BGP routes: if it is drained, the labels of the members that are not.
+std::vector<Labels> substitutes(const NodeName& self, const Policies& policies,
+                                const coord::Peers& peers, const std::set<NodeName>& drained,
+                                Instant now);
 
 // What the table says is held by whom.
 ipam::Holdings holdings_of(const coord::Table& table);

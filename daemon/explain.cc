@@ -73,8 +73,8 @@ std::optional<Story> explain_service(const View& view, const ObjectName& name) {
       const bool up = session.state() == bgp::SessionState::Established;
       story.fact(fmt::format(
           "BGP to {} from {}: {}", peer_name.str(), node.config().name.str(),
-          !takes                                    ? "no BGPAdvertisement selects it for this peer"
-          : session.advertised(IpPrefix::host(vip)) ? "advertised"
+          !takes                                    ? view.why_not_taken(*peer, vip)
+          : session.advertised(IpPrefix::host(vip)) ? std::string("advertised")
           : up ? "not advertised: " + session.stats().held_back_why
                : fmt::format("to be advertised, but the session is {}: {}",
                              bgp::to_string(session.state()), session.stats().last_error)));
@@ -257,8 +257,9 @@ Story explain_ip(const View& view, const IpAddress& ip) {
     const bool takes = view.peer_takes(peer, ip);
     const bool up = session->second.state() == bgp::SessionState::Established;
     story.fact(fmt::format("BGP to {} from {}: {}", peer.name.str(), node.config().name.str(),
-                           !takes ? "no BGPAdvertisement selects it for this peer"
-                           : session->second.advertised(IpPrefix::host(ip)) ? "advertised"
+                           !takes ? view.why_not_taken(peer, ip)
+                           : session->second.advertised(IpPrefix::host(ip))
+                               ? std::string("advertised")
                            : up ? "not advertised: " + session->second.stats().held_back_why
                                 : fmt::format("to be advertised, but the session is {}: {}",
                                               bgp::to_string(session->second.state()),

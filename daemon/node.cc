@@ -57,7 +57,7 @@ std::vector<Effect> Node::step(const Event& event, Instant now) {
 
 void Node::on(const DesiredRead& e, Instant) {
   desired_ = e.desired;
-  policies_ = Policies(desired_);
+  policies_ = Policies(desired_, config_.cordoned);
   dirty_ = true;
 }
 
@@ -371,7 +371,8 @@ void Node::reconcile(Instant now) {
   if (policies_.known() && links_known_) {
     const coord::MemberInfo info = member_info();
     bgp_.set(policies_, policies_.node_labels(config_.name, info.labels), links_, info.links,
-             table_, stop_by_.has_value(), now);
+             table_, substitutes(config_.name, policies_, peers_, cluster_.document().drained, now),
+             stop_by_.has_value(), now);
   }
 }
 

@@ -49,6 +49,7 @@ struct NodeConfig {
   std::vector<IpAddress> heartbeat_addresses;  // empty: those of the links
   Duration drain_timeout = 10s;
   RebalanceTiming rebalance;
+  Policies::Cordoned cordoned = Policies::Cordoned::Keep;
   std::uint64_t seed = 1;
 };
 

@@ -107,7 +107,13 @@ std::string why_not_eligible(const NodeName& node, const IpAddress& vip,
   if (drained.contains(node)) {
     return fmt::format("it is drained: `heraldctl undrain {}` first", node.str());
   }
+  if (policies.yields(node)) {
+    return fmt::format("it is cordoned: `kubectl uncordon {}` first", node.str());
+  }
   const Labels labels = policies.node_labels(node, document->info.labels);
+  if (Policies::excluded(labels)) {
+    return "its label node.kubernetes.io/exclude-from-external-load-balancers excludes it";
+  }
   if (policies.l2_policies(vip, services, labels).empty()) {
     return "no L2AnnouncementPolicy selects this service, pool and node";
   }

@@ -15,7 +15,7 @@ std::shared_ptr<const Desired> shared(const Desired* desired) {
 }  // namespace
 
 View::View(const Node& node, Instant now)
-    : node_(node), now_(now), policies_(shared(node.desired())) {}
+    : node_(node), now_(now), policies_(shared(node.desired()), node.config().cordoned) {}
 
 const Desired& View::desired() const {
   static const Desired kNone;
@@ -70,7 +70,9 @@ std::string View::why_silent(const IpAddress& vip, const coord::TableEntry& entr
     for (const auto& [name, peer] : node_.peers().all()) {
       if (!node_.peers().heard(name, now_)) continue;
       const Labels labels = policies_.node_labels(name, peer.document.info.labels);
-      if (policies_.l2_policies(vip, entry.services, labels).empty()) {
+      if (Policies::excluded(labels)) {
+        seen += fmt::format("; {}: its labels exclude it from load balancers", name.str());
+      } else if (policies_.l2_policies(vip, entry.services, labels).empty()) {
         seen += fmt::format("; {}: no policy selects this service, pool and node", name.str());
       } else if (policies_.l2_links(vip, entry.services, labels, peer.document.info.links)
                      .empty()) {
@@ -99,7 +101,18 @@ std::string View::why_silent(const IpAddress& vip, const coord::TableEntry& entr
 
 std::vector<bgp::Route> View::routes(const BgpPeer& peer) const {
   if (!policies_.known()) return {};
-  return policies_.routes(peer, self_labels(), node_.table());
+  return policies_.routes(
+      peer, self_labels(), node_.table(),
+      substitutes(node_.config().name, policies_, node_.peers(), node_.cluster().drained, now_));
+}
+
+std::string View::why_not_taken(const BgpPeer& peer, const IpAddress& vip) const {
+  if (Policies::excluded(self_labels())) return "the labels of this node exclude it";
+  const auto all = policies_.routes(peer, self_labels(), node_.table());
+  const bool left = std::any_of(
+      all.begin(), all.end(), [&](const bgp::Route& r) { return r.prefix == IpPrefix::host(vip); });
+  return left ? "this node is drained, and others announce it"
+              : "no BGPAdvertisement selects it for this peer";
 }
 
 bool View::peer_takes(const BgpPeer& peer, const IpAddress& vip) const {

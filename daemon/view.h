@@ -33,6 +33,7 @@ class View {
   // Routes that this node has for a peer, announced already or not.
   std::vector<bgp::Route> routes(const BgpPeer& peer) const;
   bool peer_takes(const BgpPeer& peer, const IpAddress& vip) const;
+  std::string why_not_taken(const BgpPeer& peer, const IpAddress& vip) const;
   Labels self_labels() const;
 
  private:

@@ -151,6 +151,7 @@ struct NodeObject {
   NodeName name;
   Source source;
   Labels labels;
+  bool cordoned = false;  // spec.unschedulable
   bool operator==(const NodeObject&) const = default;
 };
 

@@ -95,6 +95,8 @@ TEST(Settings, CoordinationFaultsHaveARemedy) {
       {{{"heartbeat-interval", "51ms"}},
        "heartbeat-interval: '51ms' is more than a third of heartbeat-patience 150ms: two lost "
        "heartbeats would silence a node; a fifth is usual"},
+      {{{"cordoned-nodes", "drop"}},
+       "--cordoned-nodes: cordoned-nodes: 'drop' is neither keep nor yield"},
       {{{"heartbeat-profile", "slow"}},
        "--heartbeat-profile: heartbeat-profile: 'slow' is neither default nor fast"},
       {{{"heartbeat-patience", "2ms"}},

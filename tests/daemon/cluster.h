@@ -41,6 +41,7 @@ class Cluster : public testing::Test {
     c.machine_id = "machine-" + name;
     c.version = "test";
     c.seed = ++starts_;
+    c.cordoned = cordoned_;
     Host& host = hosts_[name];
     host.guard = std::make_unique<coord::Guard>(c.name, c.guard_timing);
     host.node = std::make_unique<Node>(c, now_);
@@ -190,6 +191,7 @@ class Cluster : public testing::Test {
   std::map<std::uint64_t, OperatorAnswer> answers_;
   std::uint64_t asked_ = 0, starts_ = 0;
   bool store_answers_ = true;
+  Policies::Cordoned cordoned_ = Policies::Cordoned::Keep;  // of those that start
 };
 
 }  // namespace herald::daemon

@@ -6,6 +6,7 @@
 
 #include <set>
 
+#include "daemon/view.h"
 #include "tests/daemon/cluster.h"
 
 namespace herald::daemon {
@@ -134,6 +135,69 @@ TEST_F(Operators, ANodeThatIsNotSelectedAnyMoreHandsOver) {
   EXPECT_THAT((std::set<std::string>{"n2", "n3"}), testing::Contains(speaker(kWeb)))
       << "at once, not after a lease";
   EXPECT_NE(speaker(kDns), "nobody");
+}
+
+std::string node_object(const char* name, const std::string& rest) {
+  return std::string("---\napiVersion: v1\nkind: Node\nmetadata: {name: ") + name + rest;
+}
+
+TEST_F(Operators, AnExcludedNodeHandsOver) {
+  start_three();
+  const std::string owner = speaker(kWeb);
+  read(kHome +
+       node_object(owner.c_str(),
+                   ", labels: {node.kubernetes.io/exclude-from-external-load-balancers: \"\"}}\n"));
+  EXPECT_NE(speaker(kWeb), owner);
+  EXPECT_NE(speaker(kWeb), "nobody");
+  const auto refused =
+      ask(owner, R"({"command":"move","ip":"10.25.150.201","node":")" + owner + "\"}");
+  ASSERT_TRUE(refused);
+  EXPECT_THAT(refused->message, HasSubstr("excludes it"));
+}
+
+TEST_F(Operators, ACordonedNodeYieldsIfTheSettingSaysSo) {
+  for (const auto cordoned : {Policies::Cordoned::Keep, Policies::Cordoned::Yield}) {
+    hosts_.clear();
+    documents_.clear();
+    cordoned_ = cordoned;
+    manifests_.set_file("home.yaml", kHome);
+    start_three();
+    const std::string owner = speaker(kWeb);
+    read(kHome + node_object(owner.c_str(), "}\nspec: {unschedulable: true}\n"));
+    EXPECT_EQ(speaker(kWeb) == owner, cordoned == Policies::Cordoned::Keep);
+    EXPECT_NE(speaker(kWeb), "nobody");
+    // Softly: it is better than nobody.
+    for (const char* name : {"n1", "n2", "n3"}) {
+      if (name != owner) crash(name);
+    }
+    pass(10s);
+    EXPECT_EQ(speaker(kWeb), owner);
+  }
+}
+
+// Who is drained leaves its routes to the others, if they announce them.
+TEST_F(Operators, ADrainedNodeWithdrawsWhatOthersAnnounce) {
+  start_three();
+  manifests_.set_file("bgp.yaml",
+                      "apiVersion: herald.io/v1alpha1\nkind: BGPAdvertisement\nmetadata: {name: "
+                      "all}\nspec: {}\n---\napiVersion: herald.io/v1alpha1\nkind: BGPPeer\n"
+                      "metadata: {name: tor}\nspec: {address: 10.25.150.111, localASN: 64512, "
+                      "peerASN: 64513}\n");
+  read(kHome);
+  const Node& n1 = *hosts_.at("n1").node;
+  const auto routes = [&] {
+    const View view(n1, now_);
+    return view.routes(view.desired().peers.at(0)).size();
+  };
+  EXPECT_EQ(routes(), 2u);
+  EXPECT_TRUE(ask("n2", R"({"command":"drain","node":"n1"})")->complete);
+  EXPECT_EQ(routes(), 0u);
+  const auto why = report("n1", R"({"command":"explain","what":"ip","name":"10.25.150.201"})");
+  EXPECT_THAT(json::serialize(why.at("facts")), HasSubstr("this node is drained, and others"));
+  crash("n2");
+  crash("n3");
+  pass(10s);
+  EXPECT_EQ(routes(), 2u) << "nobody else announces them";
 }
 
 TEST_F(Operators, ALinkThatGoesDownHandsOverAtOnce) {
