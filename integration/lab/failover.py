@@ -292,26 +292,55 @@ def _work(pipe, foreign, system, store):
         pass
 
 
+def spread(values):
+    return f"{statistics.median(values):.0f} / {max(values):.0f}"
+
+
+def aligned(rows):
+    """Lines of a table in Markdown; the first row is its head."""
+    width = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
+    return ["| " + " | ".join(c.ljust(w) for c, w in zip(row, width)) + " |"
+            for row in [rows[0], ["-" * w for w in width], *rows[1:]]]
+
+
+def by_event(results):
+    """(event, {system: [Measured, ...]}) of {system: [Measured, ...]}"""
+    for event in (*EVENTS, RETURN):
+        of = {system: [m for m in measured if m.event == event]
+              for system, measured in results.items()}
+        if any(of.values()):
+            yield event, of
+
+
 def table(results):
     """{system: [Measured, ...]} as lines of text; bench/failover tells what the columns mean."""
-    def spread(values):
-        return f"{statistics.median(values):.0f} / {max(values):.0f}"
-
-    head = ["event", "system", "trials", "outage", "lost", "silent", "two owners", "flaps", "others"]
-    rows = []
-    for event in (*EVENTS, RETURN):
-        for system, measured in results.items():
-            of = [m for m in measured if m.event == event]
+    rows = [["event", "system", "trials", "outage", "lost", "silent", "two owners", "flaps",
+             "others"]]
+    for event, by_system in by_event(results):
+        for system, of in by_system.items():
             if of:
                 rows.append([event, system, str(len(of)), spread([m.outage for m in of]),
                              spread([m.lost for m in of]), spread([m.silent for m in of]),
                              spread([m.dual for m in of]), str(sum(m.flaps for m in of)),
                              f"{max(m.others for m in of):.0f}"])
-    width = [max(len(r[i]) for r in [head, *rows]) for i in range(len(head))]
-    lines = ["| " + " | ".join(c.ljust(w) for c, w in zip(row, width)) + " |"
-             for row in [head, ["-" * w for w in width], *rows]]
+    lines = aligned(rows)
     measured = [m for of in results.values() for m in of]
     if measured:
         lines += ["", f"the client itself: {sum(m.overruns for m in measured)} rounds of probes not "
                       f"sent, longest pause {max(m.longest_pause for m in measured):.1f} ms"]
     return lines
+
+
+def summary(results):
+    """The same for docs/failover.md: a system in each column, the worse of outage and silent, and
+    for how long there were two owners, if there were."""
+    rows = [["what happens", *results]]
+    for event, by_system in by_event(results):
+        row = [EVENTS[event].title if event in EVENTS else "return of that node"]
+        for of in by_system.values():
+            cell = spread([max(m.outage, m.silent) for m in of]) if of else ""
+            if any(m.dual for m in of):
+                cell += f", two owners {spread([m.dual for m in of])}"
+            row.append(cell)
+        rows.append(row)
+    return aligned(rows)
