@@ -95,6 +95,7 @@ class Shell::Impl {
   // The seam.
   void feed(Event event);
   void perform(SetGrants& e);
+  void serve_links();
   void perform(ApplyGuard& e);
   void perform(SendFrame& e) { parts_->responder.send(e.link, e.frame); }
   void perform(AskStore& e) { parts_->store.request(e.id, std::move(e.request)); }
@@ -132,7 +133,9 @@ class Shell::Impl {
   asio::signal_set signals_;
 
   config::Manifests manifests_;
-  std::set<std::string> said_;  // problems of manifests that are in the log
+  std::set<std::string> said_;                  // problems of manifests that are in the log
+  std::optional<l2::LinkGrants> granted_;       // by this step: serve_links() is to come
+  std::vector<l2::LinkProblem> link_troubles_;  // with them
   // The grants that some link cannot carry yet, to be applied again.
   std::optional<l2::LinkGrants> unserved_;
   std::map<LinkIndex, std::string> link_problems_;
@@ -160,16 +163,26 @@ void Shell::Impl::feed(Event event) {
     for (Effect& effect : node_->step(next, boot_now())) {
       std::visit([this](auto& e) { perform(e); }, effect);
     }
+    if (granted_) serve_links();
   }
   stepping_ = false;
   arm_clock();
 }
 
 void Shell::Impl::perform(SetGrants& e) {
-  const auto problems = parts_->responder.apply(e.links);
+  link_troubles_ = parts_->responder.apply(e.links);
+  granted_ = std::move(e.links);
+}
+
+// What may take its time, after the announcements and the writes that go with new grants.
+void Shell::Impl::serve_links() {
+  for (l2::LinkProblem& problem : parts_->responder.join_groups()) {
+    link_troubles_.push_back(std::move(problem));
+  }
   unserved_.reset();
-  if (!problems.empty()) unserved_ = std::move(e.links);
-  report_link_problems(problems);
+  if (!link_troubles_.empty()) unserved_ = std::move(granted_);
+  granted_.reset();
+  report_link_problems(std::exchange(link_troubles_, {}));
 }
 
 void Shell::Impl::perform(ApplyGuard& e) {
@@ -343,9 +356,9 @@ void Shell::Impl::wait_to_look_again() {
     if (cancelled) return;
     read_manifests(false);
     if (unserved_) {
-      const auto problems = parts_->responder.apply(*unserved_);
-      if (problems.empty()) unserved_.reset();
-      report_link_problems(problems);
+      SetGrants again{std::move(*unserved_)};
+      perform(again);
+      serve_links();
     }
     if (!links_ready_.is_open()) {
       reopen_links(links_trouble_);

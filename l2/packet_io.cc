@@ -177,6 +177,16 @@ class PacketResponder::Impl {
     return problems;
   }
 
+  std::vector<LinkProblem> join_groups() {
+    const std::lock_guard applying(apply_mutex_);
+    std::vector<LinkProblem> problems;
+    for (const auto& [link, sockets] : links_) {  // only apply() changes the map
+      std::string what = join(*sockets, sockets->filtered);
+      if (!what.empty()) problems.push_back({link, std::move(what)});
+    }
+    return problems;
+  }
+
   void set_deadline(Instant deadline) {
     const Lock lock(*this);
     grants_.deadline = deadline;
@@ -237,7 +247,7 @@ class PacketResponder::Impl {
       }
       sockets->filtered = vips;
     }
-    return join(*sockets, vips);
+    return {};
   }
 
   // The filter is there before the socket is bound, so that nothing slips in without it.
@@ -416,6 +426,9 @@ void PacketResponder::stop() {
 }
 std::vector<LinkProblem> PacketResponder::apply(LinkGrants grants) {
   return impl_->apply(std::move(grants));
+}
+std::vector<LinkProblem> PacketResponder::join_groups() {
+  return impl_->join_groups();
 }
 void PacketResponder::set_deadline(Instant deadline) {
   impl_->set_deadline(deadline);

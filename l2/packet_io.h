@@ -1,7 +1,8 @@
 // l2/packet_io.h: answers ARP and Neighbor Discovery through packet sockets, on its own thread.
 //
-// apply(grants) -> sockets, kernel filters and multicast memberships are made to fit -> the thread
-// answers what passes the filter -> apply(fewer grants) -> silence. The right to answer is checked
+// apply(grants) -> sockets and kernel filters are made to fit -> the thread answers what passes the
+// filter -> send() announcements -> join_groups() -> apply(fewer grants) -> silence. The right to
+// answer is checked
 // under the same lock that apply() takes, right before each send: when apply() or set_deadline()
 // has returned, nothing more is sent by the right of the snapshot before it.
 //
@@ -54,10 +55,15 @@ class PacketResponder {
   // Ends the thread and closes all sockets. After it, nothing is sent.
   void stop();
 
-  // Replaces what may be answered for (first of all), then opens, closes and adjusts what depends
-  // on it. A link that has a problem does not hinder the others; it is tried again at the next
-  // apply(). The deadline stays.
+  // Replaces what may be answered for (first of all), then opens sockets and adjusts filters. A
+  // link that has a problem does not hinder the others; it is tried again at the next apply(). The
+  // deadline stays.
   std::vector<LinkProblem> apply(LinkGrants grants);
+  // Makes the multicast memberships fit the newest apply(): without them solicitations for new
+  // IPv6 VIPs may not reach this host. Each may wait until the kernel has changed somebody else's
+  // links (RTNL, 10 to 20 ms where pods come and go), so it comes after all that cannot wait:
+  // announcements, and the writes that pass VIPs on.
+  std::vector<LinkProblem> join_groups();
   // Until when: cheap, for each renewal. In the past, as at the start: silence.
   void set_deadline(Instant deadline);
 

@@ -89,7 +89,9 @@ void story() {
   LinkGrants grants;
   grants[link] = {kOurs, sorted_vips({kV4, kV6})};
   for (const auto& problem : responder.apply(grants)) ADD_FAILURE() << problem.what;
+  EXPECT_TRUE(responder.send(link, arp_announcement_request(kV4, kOurs)));
   EXPECT_TRUE(asked(peer.get(), kV4, 5s));
+  for (const auto& problem : responder.join_groups()) ADD_FAILURE() << problem.what;
   EXPECT_TRUE(asked(peer.get(), kV6, 5s));
   std::ifstream file("/proc/thread-self/net/igmp6");
   const std::string groups((std::istreambuf_iterator<char>(file)), {});
@@ -105,6 +107,7 @@ void story() {
 
   grants[link].vips = {kV6};
   responder.apply(grants);
+  EXPECT_TRUE(responder.join_groups().empty());
   responder.set_deadline(boot_now() + 60s);
   EXPECT_FALSE(asked(peer.get(), kV4, 200ms));
   EXPECT_TRUE(asked(peer.get(), kV6, 5s));
@@ -114,6 +117,7 @@ void story() {
     responder.apply({});
     EXPECT_FALSE(responder.send(link, arp_announcement_request(kV4, kOurs)));
     for (const auto& problem : responder.apply(grants)) ADD_FAILURE() << problem.what;
+    for (const auto& problem : responder.join_groups()) ADD_FAILURE() << problem.what;
     EXPECT_TRUE(asked(peer.get(), kV6, 5s));
   }
 }
