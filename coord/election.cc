@@ -29,7 +29,7 @@ void Election::on_cas(const LeaderDocument& document, CasOutcome outcome, Instan
     return;
   }
   on_seen(document, now);
-  if (current_ == document) lead_until_ = sent + timing_.leader_lease;
+  if (current_ == document) lead_until_ = sent + timing_.led_for(lone_);
 }
 
 bool Election::vacant(const Peers& peers, Instant now) const {
@@ -41,7 +41,7 @@ bool Election::vacant(const Peers& peers, Instant now) const {
 void Election::tick(Incarnation inc, bool may_stand, const Peers& peers, Instant now) {
   if (!may_stand || in_flight_ || now < next_try_) return;
   const bool mine = current_ && current_->holder == self_ && current_->inc == inc;
-  const bool renew = mine && now >= since_ + timing_.leader_lease / 3;
+  const bool renew = mine && now >= since_ + timing_.led_for(lone_) / 3;
   if (!renew && (mine || !vacant(peers, now))) return;
   LeaderDocument next;
   const Revision base = current_ ? current_->rev : Revision{};
@@ -57,7 +57,7 @@ std::optional<Instant> Election::next_deadline(bool may_stand) const {
   if (!may_stand || in_flight_ || !listed_) return std::nullopt;
   const bool mine = current_ && current_->holder == self_;
   const Duration silent_for = stretched(timing_.leader_lease, timing_.clock_drift);
-  Instant at = since_ + (mine ? timing_.leader_lease / 3 : silent_for);
+  Instant at = since_ + (mine ? timing_.led_for(lone_) / 3 : silent_for);
   if (!current_) at = since_;
   return std::max(at, next_try_);
 }

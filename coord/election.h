@@ -23,6 +23,8 @@ class Election {
   void on_seen(const LeaderDocument& document, Instant now);
   void on_cas(const LeaderDocument& document, CasOutcome outcome, Instant now);
   // inc: of this node; may_stand: it is a member with the right to answer.
+  // Whether this node is the only member: then it may renew less often.
+  void set_lone(bool lone) { lone_ = lone; }
   void tick(Incarnation inc, bool may_stand, const Peers& peers, Instant now);
 
   bool leads(Instant now) const { return now < lead_until_; }
@@ -37,7 +39,7 @@ class Election {
   NodeName self_;
   LeaseTiming timing_;
   Rng rng_;
-  bool listed_ = false;
+  bool listed_ = false, lone_ = false;
   std::optional<LeaderDocument> current_;
   Instant since_;                        // when current_'s rev was first seen
   Instant lead_until_ = Instant::min();  // from the sending of my newest won CAS

@@ -51,18 +51,19 @@ const std::vector<GuardRef>& Membership::guards() const {
 }
 
 // A3 over every document that may be the current one, but for the acknowledgements of K: a lease
-// from the store is good for D after it was sent; guards begin to count G when they learn of it.
+// from the store is good for D after it was sent, and for the D which that very document declares,
+// as that is what others wait for; guards begin to count G when they learn of it.
 Instant Membership::limit() const {
   if (!joined()) return Instant::min();
   Instant out = kNever;
   if (known_->guards.empty()) {
-    out = known_sent_ + timing_.lease;
+    out = known_sent_ + known_->terms.lease;
   } else if (timing_.store_loss_limit) {
     out = known_sent_ + *timing_.store_loss_limit;
   }
   for (const Attempt& a : attempts_) {
-    out = std::min(out,
-                   a.sent + (a.document.guards.empty() ? timing_.lease : guard_timing_.patience));
+    out = std::min(out, a.sent + (a.document.guards.empty() ? a.document.terms.lease
+                                                            : a.document.terms.patience));
   }
   return out;
 }
@@ -134,6 +135,16 @@ void Membership::set_info(const MemberInfo& info, Instant now) {
   next_renewal_ = now;
 }
 
+bool Membership::declares_too_long() const {
+  return known_ && known_->guards.empty() && known_->terms.lease > timing_.declared_lease(lone_);
+}
+
+void Membership::set_lone(bool lone, Instant now) {
+  if (lone == lone_) return;
+  lone_ = lone;
+  if (declares_too_long()) next_renewal_ = now;
+}
+
 void Membership::leave(Instant now) {
   if (leaving_) return;
   leaving_ = true;
@@ -156,7 +167,8 @@ void Membership::tick(Instant now) {
   const auto change = guard_change();
   const bool renew = next_renewal_ && *next_renewal_ <= now;
   if (!renew && !(change && change->due <= now)) return;
-  if (attempts_.empty() && (known_->guards.empty() || leaving_)) {
+  const bool harmless = known_->guards.empty() && !declares_too_long();
+  if (attempts_.empty() && (harmless || leaving_)) {
     write(known_->rev, now);
   } else {
     read(now);  // S5: a write into a store that is dead would freeze the deadline
@@ -176,7 +188,7 @@ void Membership::write(Revision base, Instant now) {
   next.inc = known_ ? known_->inc : highest_inc_.next();
   next.nonce = rng_.next();
   next.revoked = leaving_;
-  next.terms = {timing_.lease, guard_timing_.patience, timing_.store_loss_limit};
+  next.terms = {timing_.declared_lease(lone_), guard_timing_.patience, timing_.store_loss_limit};
   next.info = info_;
   if (known_) next.guards = known_->guards;
   if (const auto change = guard_change(); change && change->due <= now) {
@@ -282,7 +294,7 @@ bool Membership::adopt(const MemberDocument& document, Instant now) {
   } else {
     next_renewal_.reset();  // S1, and not in guard mode
     if (known_->guards.empty()) {
-      next_renewal_ = known_sent_ + timing_.lease / 3;
+      next_renewal_ = known_sent_ + (declares_too_long() ? 0s : known_->terms.lease / 3);
     } else if (timing_.store_loss_limit) {
       next_renewal_ = known_sent_ + *timing_.store_loss_limit / 3;
     }

@@ -44,6 +44,9 @@ class Membership {
   void on_report(const GuardReport& report, Instant now);
   // The guards that this node should have, by name; none: it leases from the store.
   void set_wished_guards(std::vector<GuardRef> wished, Instant now);
+  // Whether this node is the only member: then it may declare a longer lease. A longer one than it
+  // should have is shortened at once; until that write is known, others wait for the longer.
+  void set_lone(bool lone, Instant now);
   void tick(Instant now);
 
   std::optional<Instant> next_deadline() const;
@@ -78,6 +81,7 @@ class Membership {
   };
   std::optional<GuardChange> guard_change() const;
   void consider_ready(Instant now);
+  bool declares_too_long() const;
   Instant limit() const;
   bool busy() const;
   void read(Instant now);
@@ -110,7 +114,7 @@ class Membership {
   bool read_in_flight_ = false;
   std::optional<Instant> next_read_ = Instant::min();
   std::optional<Instant> next_renewal_;
-  bool leaving_ = false, left_ = false;
+  bool lone_ = false, leaving_ = false, left_ = false;
   std::string waiting_for_;
   std::vector<StoreRequest> requests_;
 };

@@ -25,7 +25,8 @@ bool Peers::on_seen(const MemberDocument& document, Instant now) {
   const bool news = document.inc != peer.document.inc ||
                     document.revoked != peer.document.revoked ||
                     document.guards != peer.document.guards || document.info != peer.document.info;
-  const bool was_silent = now >= peer.since + timing_.lease;  // heard again: eligible again
+  // Heard again: eligible again.
+  const bool was_silent = now >= peer.since + timing_.relied_on(peer.document);
   peer.document = document;
   peer.since = now;
   peer.read_sent = Instant::min();
@@ -169,7 +170,9 @@ bool Peers::heard(const NodeName& node, Instant now) const {
   if (it == peers_.end() || it->second.document.revoked) return false;
   const auto said = report_.peers.find(node);
   if (said != report_.peers.end() && said->second.lively) return true;
-  if (it->second.document.guards.empty()) return now < it->second.since + timing_.lease;
+  if (it->second.document.guards.empty()) {
+    return now < it->second.since + timing_.relied_on(it->second.document);
+  }
   return node == self_ || said == report_.peers.end();
 }
 
@@ -221,6 +224,12 @@ void Peers::describe(GuardOrders& orders) const {
 
 bool Peers::revoked_by_me(const NodeName& node, Incarnation inc) const {
   return revoked_by_me_.contains({node, inc});
+}
+
+bool Peers::alone() const {
+  return std::all_of(peers_.begin(), peers_.end(), [&](const auto& peer) {
+    return peer.first == self_ || peer.second.document.revoked;
+  });
 }
 
 unsigned Peers::rank(Instant now) const {

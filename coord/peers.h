@@ -62,6 +62,8 @@ class Peers {
   bool heard(const NodeName& node, Instant now) const;
   // I revoked it myself, so I rewrite its shards at once (T3).
   bool revoked_by_me(const NodeName& node, Incarnation inc) const;
+  // No other member is there: each was revoked, or has left.
+  bool alone() const;
   // The position of this node among the live members by name: who acts first when any may.
   unsigned rank(Instant now) const;
 

@@ -9,6 +9,15 @@ Duration stretched(Duration d, double clock_drift) {
   return Duration(static_cast<Duration::rep>(ns) + 1);
 }
 
+Duration LeaseTiming::declared_lease(bool lone) const {
+  if (!lone) return lease;
+  return std::max(lease, std::min(lone_lease, store_loss_limit.value_or(lone_lease)));
+}
+
+Duration LeaseTiming::led_for(bool lone) const {
+  return std::max(leader_lease, declared_lease(lone));
+}
+
 std::optional<Duration> LeaseTiming::revoke_after_drift(const MemberDocument& document) const {
   if (document.guards.empty()) {
     return stretched(std::max(revoke_after, document.terms.lease), clock_drift);

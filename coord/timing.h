@@ -1,6 +1,7 @@
 // coord/timing.h: how long things last. The letters are those of docs/coordination.md.
 #pragma once
 
+#include <algorithm>
 #include <optional>
 
 #include "base/time.h"
@@ -14,12 +15,24 @@ Duration stretched(Duration d, double clock_drift);
 struct LeaseTiming {
   Duration lease = 2s;             // D: the right lasts so long after a renewal was sent
   Duration revoke_after = 2500ms;  // L >= D: a silent member may be revoked after this
+  // D of a member that is the only one: nobody waits for what it has, so it need not hurry. It says
+  // so in its document, and takes it back as soon as another member comes.
+  Duration lone_lease = 20s;
   Duration request_timeout = 60ms;
   Duration relist = 10s;
   Duration leader_lease = 5s;
   // T: with it, members renew also in guard mode, and are silent after so long without the store.
   std::optional<Duration> store_loss_limit;
   double clock_drift = 0.01;  // rho: clocks run at 1-rho .. 1+rho of true time
+
+  // D, as this member should declare it now.
+  Duration declared_lease(bool lone) const;
+  // So long a leader leads after a renewal; others wait `leader_lease` of their own.
+  Duration led_for(bool lone) const;
+  // How long the member may rest after a renewal of its lease from the store, by its document.
+  Duration relied_on(const MemberDocument& document) const {
+    return std::max(lease, document.terms.lease);
+  }
 
   // L' = L (1+rho)/(1-rho): L on the slowest clock has passed on the fastest.
   Duration revoke_after_drift() const { return stretched(revoke_after, clock_drift); }

@@ -238,12 +238,14 @@ void Node::answer(const StoreRequests::Asked& asked, const coord::StoreReply& re
               } else {
                 peers_.on_cas(d, outcome, now);
                 if (outcome == coord::CasOutcome::Won) {
-                  log(fmt::format("member {} revoked: {}", d.node.str(),
-                                  peers_.is_forced_dead(d.node, d.inc) ? "by an operator's word"
-                                  : d.guards.empty()
-                                      ? "silent for " + to_string(config_.timing.revoke_after)
-                                      : "its guards have not heard it for " +
-                                            to_string(config_.guard_timing.patience)),
+                  log(fmt::format(
+                          "member {} revoked: {}", d.node.str(),
+                          peers_.is_forced_dead(d.node, d.inc) ? "by an operator's word"
+                          : d.guards.empty()
+                              ? "silent for " +
+                                    to_string(std::max(config_.timing.revoke_after, d.terms.lease))
+                              : "its guards have not heard it for " +
+                                    to_string(config_.guard_timing.patience)),
                       Log::Level::Warning);
                 }
                 dirty_ = true;
@@ -281,6 +283,9 @@ void Node::run_machines(Instant now) {
   if (store_.begin_list(now)) ask(coord::ListDocuments{}, now);
   // Without its links it would join as a member that can own nothing, and lose what it had.
   membership_.set_wished_guards(peers_.wished_guards(), now);
+  const bool lone = table_.listed() && peers_.alone();  // unknown is not alone
+  membership_.set_lone(lone, now);
+  election_.set_lone(lone);
   if (links_known_) membership_.tick(now);
   const bool right = membership_.has_right(now);
   peers_.tick(may_revoke(now), now);

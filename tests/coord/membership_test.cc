@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include "coord/peers.h"
+
 namespace herald::coord {
 namespace {
 
@@ -193,6 +195,102 @@ TEST(Membership, LeavingFallsSilentBeforeItSaysSo) {
   EXPECT_FALSE(s.member.left());
   s.member.on_cas(d, CasOutcome::Won, s.now);
   EXPECT_TRUE(s.member.left());
+}
+
+// A lone member with a long lease, which renews from now on by `long_lease`.
+struct Lone : Story {
+  const Duration long_lease = timing.lone_lease;
+  Instant long_sent;
+  MemberDocument known;
+
+  Lone() {
+    join();
+    member.set_lone(true, now);
+    EXPECT_FALSE(member.next_deadline() == now) << "a longer lease is in no hurry";
+    now = kStart + timing.lease / 3;
+    long_sent = now;
+    known = written(tick());
+    member.on_cas(known, CasOutcome::Won, now += 2ms);
+  }
+  // Another member comes: from the read that comes first to the write.
+  MemberDocument shorten() {
+    member.set_lone(false, now);
+    EXPECT_TRUE(reads(tick()));
+    member.on_read(known, now, now);
+    return written(member.take_requests());
+  }
+};
+
+TEST(Membership, ALoneMemberDeclaresALongLeaseAndRenewsSeldom) {
+  Lone s;
+  EXPECT_EQ(s.known.terms.lease, s.long_lease);
+  EXPECT_EQ(s.member.deadline(), s.long_sent + s.long_lease);
+  EXPECT_EQ(s.member.next_deadline(), s.long_sent + s.long_lease / 3);
+}
+
+TEST(Membership, TheLongLeaseCountsOnlyWhenItIsDeclared) {  // A3
+  Story s;
+  s.join();
+  s.member.set_lone(true, s.now);
+  EXPECT_EQ(s.member.deadline(), kStart + s.timing.lease) << "the document says so still";
+  s.now = kStart + s.timing.lease / 3;
+  const MemberDocument d = Story::written(s.tick());
+  EXPECT_EQ(s.member.deadline(), kStart + s.timing.lease) << "the write may never be applied";
+  s.member.on_cas(d, CasOutcome::Unknown, s.now += 60ms);
+  EXPECT_EQ(s.member.deadline(), kStart + s.timing.lease);
+  s.member.on_seen(d, s.now += 1s);
+  EXPECT_EQ(s.member.deadline(), kStart + s.timing.lease / 3 + s.timing.lone_lease);
+}
+
+TEST(Membership, AShorterLeaseCountsFromItsSending) {  // A3
+  Lone s;
+  const MemberDocument d = s.shorten();
+  const Instant sent = s.now;
+  EXPECT_EQ(d.terms.lease, s.timing.lease);
+  EXPECT_EQ(s.member.deadline(), sent + s.timing.lease) << "it may be applied at any moment";
+  s.member.on_cas(d, CasOutcome::Unknown, s.now += 60ms);
+  EXPECT_EQ(s.member.deadline(), sent + s.timing.lease);
+  // Alone again: a longer attempt on the same base does not undo that.
+  s.member.set_lone(true, s.now);
+  EXPECT_TRUE(Story::reads(s.tick(60ms)));
+  s.member.on_read(s.known, s.now, s.now);
+  const MemberDocument longer = Story::written(s.member.take_requests());
+  EXPECT_EQ(longer.terms.lease, s.long_lease);
+  EXPECT_EQ(s.member.deadline(), sent + s.timing.lease);
+  s.member.on_cas(longer, CasOutcome::Won, s.now += 2ms);
+  EXPECT_GT(s.member.deadline(), s.now + s.long_lease - 10ms);
+}
+
+TEST(Membership, AStoreThatIsAwayIsNoReasonToGiveUpTheLongLease) {  // S5
+  Lone s;
+  s.member.set_lone(false, s.now);
+  ASSERT_TRUE(Story::reads(s.tick()));
+  s.member.on_read_failed(s.now += 60ms);
+  EXPECT_TRUE(Story::reads(s.tick(60ms))) << "no write into a dead store";
+  EXPECT_EQ(s.member.deadline(), s.long_sent + s.long_lease);
+}
+
+TEST(Membership, WhoComesWaitsForTheDeclaredLease) {  // V2
+  LeaseTiming timing;
+  Peers peers(kSelf, timing);
+  MemberDocument other;
+  other.node = NodeName("n2");
+  other.rev = Revision(4);
+  other.inc = Incarnation(1);
+  other.terms.lease = timing.lone_lease;
+  EXPECT_TRUE(peers.alone());
+  peers.on_seen(other, kStart);
+  EXPECT_FALSE(peers.alone());
+  const Instant over = kStart + stretched(timing.lone_lease, timing.clock_drift);
+  peers.tick({true, true}, over - 1ns);
+  EXPECT_TRUE(peers.take_requests().empty());
+  EXPECT_EQ(peers.next_deadline({true, true}), over);
+  EXPECT_TRUE(peers.heard(other.node, kStart + timing.lone_lease - 1ns));
+  // It has seen me, and says so: the shorter lease counts from when that was shown to me.
+  other.rev = Revision(5);
+  other.terms.lease = timing.lease;
+  peers.on_seen(other, kStart + 1s);
+  EXPECT_EQ(peers.next_deadline({true, true}), kStart + 1s + timing.revoke_after_drift());
 }
 
 }  // namespace

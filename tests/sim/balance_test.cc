@@ -176,6 +176,46 @@ TEST(Balance, ALoneNodeIsItsOwnSuccessor) {
   for (const auto& [vip, entry] : before) EXPECT_EQ(after.at(vip).services, entry.services);
 }
 
+TEST(Balance, ALoneNodeWritesSeldomAndOutlivesAStoreOutage) {
+  Story s(100, {.hosts = 1});
+  s.cluster.run_for(10s);
+  const Writes before = s.cluster.writes();
+  s.cluster.run_for(5min);
+  const Writes w = s.cluster.writes() - before;
+  EXPECT_LE(w.member, 46u) << "once in 6.6 s";
+  EXPECT_LE(w.leader, 46u);
+  EXPECT_EQ(w.total(), w.member + w.leader);
+  const auto interruptions = s.interruptions();
+  s.cluster.store_away(true);
+  s.cluster.run_for(12s);
+  EXPECT_TRUE(s.cluster.served());
+  s.cluster.store_away(false);
+  s.cluster.run_for(5s);
+  EXPECT_EQ(s.interruptions(), interruptions);
+}
+
+TEST(Balance, ASecondNodeEndsTheLongLeaseOfTheFirst) {
+  for (const bool heartbeats : {true, false}) {
+    Cluster c({.hosts = 2, .heartbeats = heartbeats});
+    c.start(0);
+    c.run_for(2s);
+    c.want_services(20);
+    c.run_for(10s);
+    const auto declared = [&] {
+      const auto& d = c.documents().at(coord::member_key(Cluster::name(0)));
+      return std::get<coord::MemberDocument>(d).terms.lease;
+    };
+    EXPECT_EQ(declared(), coord::LeaseTiming{}.lone_lease);
+    c.start(1);
+    EXPECT_TRUE(c.run_until([&] { return declared() == coord::LeaseTiming{}.lease; }, 50ms));
+    c.run_for(1s);
+    c.crash(0);
+    EXPECT_TRUE(c.run_until([&] { return c.served(); }, heartbeats ? 500ms : 4s));
+    c.run_for(10s);
+    EXPECT_EQ(c.violation(), "");
+  }
+}
+
 TEST(Balance, AStoreOutageMovesNothingAndSilencesNobody) {
   Story s(100);
   const Table before = s.cluster.table();

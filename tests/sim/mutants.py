@@ -58,6 +58,8 @@ MUTANTS = [
     ("inc-reused", "J2", MEMBERSHIP, [
         ("known_ ? known_->inc : highest_inc_.next();",
          "known_ ? known_->inc : std::max(highest_inc_, Incarnation(1));")]),
+    ("lone-lease-outlives-its-document", "A3", MEMBERSHIP, [
+        ("out = known_sent_ + known_->terms.lease;", "out = known_sent_ + timing_.declared_lease(true);")]),
     ("one-clock-only", "V1", TIMING, [("* (1 + clock_drift) / (1 - clock_drift);", "* (1 + clock_drift);")]),
     ("lost-reply-ignored", "A5", MEMBERSHIP, [
         ("it->in_flight = false;\n      next_read_ = now + retry_delay();",

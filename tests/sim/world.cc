@@ -55,6 +55,7 @@ World::World(Options options)
   timing_.lease = rng_.between(300ms, 1500ms);
   timing_.revoke_after = timing_.lease + timing_.lease / 4;
   timing_.leader_lease = timing_.lease * 5 / 2;
+  timing_.lone_lease = timing_.lease * static_cast<int>(1 + rng_.below(5));
   timing_.relist = 3s;
   guard_mode_ = !rng_.one_in(4);
   guard_timing_.patience = rng_.between(80ms, 250ms);
