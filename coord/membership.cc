@@ -145,6 +145,13 @@ void Membership::set_lone(bool lone, Instant now) {
   if (declares_too_long()) next_renewal_ = now;
 }
 
+bool Membership::claim_name(Instant now) {
+  if (known_ || left_ || !stranger_) return false;
+  claimed_ = highest_inc_;
+  if (!busy()) next_read_ = now;
+  return true;
+}
+
 void Membership::leave(Instant now) {
   if (leaving_) return;
   leaving_ = true;
@@ -311,8 +318,8 @@ void Membership::consider_joining(const std::optional<MemberDocument>& current, 
     left_ = true;
     return;
   }
-  const bool takeover =
-      !current || current->revoked || current->info.machine_id == info_.machine_id;
+  const bool takeover = !current || current->revoked ||
+                        current->info.machine_id == info_.machine_id || current->inc <= claimed_;
   if (!takeover) {
     if (stranger_ != base) {
       stranger_ = base;
@@ -322,9 +329,9 @@ void Membership::consider_joining(const std::optional<MemberDocument>& current, 
     if (!wait || now < stranger_since_ + *wait) {
       waiting_for_ = fmt::format(
           "node name {} to be free: another machine ({}) runs under it; give this node another "
-          "name, "
-          "or stop the other one",
-          self_.str(), current->info.machine_id);
+          "name, or stop the other one; if that is gone for good, say so here: heraldctl node "
+          "force-dead {}",
+          self_.str(), current->info.machine_id, self_.str());
       next_read_ = now + timing_.revoke_after / 4;
       return;
     }

@@ -36,6 +36,10 @@ class Membership {
   // Falls silent for good and writes {revoked: true}, so that others need not wait.
   void leave(Instant now);
 
+  // V4, for the name itself: an operator knows that the other machine under it is dead. False: none
+  // is in the way.
+  bool claim_name(Instant now);
+
   // Facts. `sent`: this node's clock when the request was sent.
   void on_read(const std::optional<MemberDocument>& current, Instant sent, Instant now);
   void on_read_failed(Instant now);
@@ -105,6 +109,7 @@ class Membership {
   // OUT: somebody else's document under my name, and since when this rev of it was seen.
   std::optional<Revision> stranger_;
   Instant stranger_since_;
+  Incarnation claimed_;  // that life under my name, and all before it, are over by V4
 
   GuardReport report_;
   std::vector<GuardRef> wished_;

@@ -122,7 +122,7 @@ void Node::on(const OperatorAsked& e, Instant now) {
 }
 
 Operations::Parts Node::for_operations(Instant now) {
-  return {config_.name,           policies_,     cluster_, table_, peers_,
+  return {config_.name,           policies_,     cluster_, table_, peers_, membership_,
           may_revoke(now).fenced, store_trouble_};
 }
 

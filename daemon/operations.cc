@@ -206,6 +206,11 @@ Operations::Verdict Operations::begin_move(Pending& p, const Parts& parts, Insta
 
 Operations::Verdict Operations::begin_force_dead(Pending& p, const Parts& parts, Instant now) {
   const NodeName& node = p.request.node;
+  if (node == parts.self && !speaks(node, parts.peers, now) && parts.membership.claim_name(now)) {
+    p.inc = parts.peers.find(node) != nullptr ? parts.peers.find(node)->inc : coord::Incarnation();
+    p.held = held_by(node, parts.table, p.inc);
+    return std::nullopt;
+  }
   if (node == parts.self) {
     return refused(
         fmt::format("{} is the node that was asked: stop heraldd there, or ask another "

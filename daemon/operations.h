@@ -16,6 +16,7 @@
 
 #include "base/time.h"
 #include "coord/cluster.h"
+#include "coord/membership.h"
 #include "coord/peers.h"
 #include "coord/table.h"
 #include "daemon/decide.h"
@@ -43,6 +44,7 @@ class Operations {
     coord::Cluster& cluster;
     coord::Table& table;
     coord::Peers& peers;
+    coord::Membership& membership;
     bool may_revoke;  // this node has the right to answer
     const std::string& store_trouble;
   };

@@ -170,6 +170,36 @@ TEST(Membership, TakesOverItsOwnOldDocumentButWaitsForAStrangers) {  // J2
   }
 }
 
+TEST(Membership, AnOperatorMayClaimItsNameFromADeadMachine) {  // V4
+  Story s;
+  EXPECT_FALSE(s.member.claim_name(s.now)) << "nobody is in the way yet";
+  MemberDocument old;
+  old.node = kSelf;
+  old.rev = Revision(7);
+  old.inc = Incarnation(3);
+  old.guards = {{NodeName("n2"), Incarnation(1)}};  // for ever, by itself
+  old.info.machine_id = "m2";
+  ASSERT_TRUE(Story::reads(s.tick()));
+  s.member.on_read(old, s.now, s.now);
+  EXPECT_TRUE(s.member.take_requests().empty());
+  EXPECT_NE(s.member.waiting_for().find("force-dead"), std::string::npos);
+  EXPECT_TRUE(s.member.claim_name(s.now));
+  ASSERT_TRUE(Story::reads(s.tick()));
+  s.member.on_read(old, s.now, s.now);
+  EXPECT_EQ(Story::written(s.member.take_requests()).inc, Incarnation(4));
+
+  // That life alone: if it comes back higher, it lives.
+  Story t;
+  ASSERT_TRUE(Story::reads(t.tick()));
+  t.member.on_read(old, t.now, t.now);
+  EXPECT_TRUE(t.member.claim_name(t.now));
+  ASSERT_TRUE(Story::reads(t.tick()));
+  old.rev = Revision(9);
+  old.inc = Incarnation(4);
+  t.member.on_read(old, t.now, t.now);
+  EXPECT_TRUE(t.member.take_requests().empty());
+}
+
 TEST(Membership, AStoreThatWentBackIsNoticed) {
   Story s;
   const MemberDocument first = s.join();

@@ -15,9 +15,9 @@ namespace {
 
 using namespace herald::sim;
 
-int tell_story(std::uint64_t seed) {
+int tell_story(std::uint64_t seed, bool hunt) {
   World world(
-      {seed, true, Wrong::Nothing, [](const std::string& line) { std::puts(line.c_str()); }});
+      {seed, true, Wrong::Nothing, [](const std::string& line) { std::puts(line.c_str()); }, hunt});
   const Verdict v = world.run();
   std::printf("seed %lu: %s; %lu events, %lu moves, trace %016lx\n", seed,
               v.violation.empty() ? "all was well" : v.violation.c_str(), v.events, v.moves,
@@ -25,14 +25,14 @@ int tell_story(std::uint64_t seed) {
   return v.violation.empty() ? 0 : 1;
 }
 
-int run_many(std::uint64_t from, std::uint64_t count, unsigned jobs, bool first) {
+int run_many(std::uint64_t from, std::uint64_t count, unsigned jobs, bool first, bool hunt) {
   const auto begin = std::chrono::steady_clock::now();
   std::atomic<std::uint64_t> next{from}, bad{0}, events{0}, moves{0};
   std::uint64_t first_bad = 0;
   std::mutex printing;
   const auto work = [&] {
     for (std::uint64_t s = next++; s < from + count; s = next++) {
-      const Verdict v = World({s, true, Wrong::Nothing, {}}).run();
+      const Verdict v = World({s, true, Wrong::Nothing, {}, hunt}).run();
       events += v.events;
       moves += v.moves;
       if (v.violation.empty()) continue;
@@ -51,8 +51,8 @@ int run_many(std::uint64_t from, std::uint64_t count, unsigned jobs, bool first)
               events.load(), moves.load(), took.count(), static_cast<double>(count) / took.count(),
               bad.load());
   if (bad == 0) return 0;
-  std::printf("first bad seed: %lu; `herald_sim --seed %lu` tells its story\n", first_bad,
-              first_bad);
+  std::printf("first bad seed: %lu; `herald_sim%s --seed %lu` tells its story\n", first_bad,
+              hunt ? " --hunt" : "", first_bad);
   return 1;
 }
 
@@ -61,7 +61,7 @@ int run_many(std::uint64_t from, std::uint64_t count, unsigned jobs, bool first)
 int main(int argc, char** argv) {
   std::uint64_t seed = 0, from = 1, count = 2000;
   unsigned jobs = 1;
-  bool first = false;
+  bool first = false, hunt = false;
   CLI::App app{"Herald's deterministic simulation: whole nodes in a fake world"};
   auto* one = app.add_option("--seed", seed, "replay this seed and print its story");
   app.add_option("--from", from, "first seed")->capture_default_str();
@@ -70,6 +70,8 @@ int main(int argc, char** argv) {
       ->capture_default_str()
       ->check(CLI::Range(1, 256));
   app.add_flag("--first", first, "stop at the first bad seed");
+  app.add_flag("--hunt", hunt,
+               "worlds in which two owners are likelier, without a calm at the end");
   CLI11_PARSE(app, argc, argv);
-  return *one ? tell_story(seed) : run_many(from, count, jobs, first);
+  return *one ? tell_story(seed, hunt) : run_many(from, count, jobs, first, hunt);
 }

@@ -6,7 +6,7 @@ namespace herald::sim {
 namespace {
 
 Verdict run(std::uint64_t seed, bool faults = true, Wrong wrong = Wrong::Nothing) {
-  return World({seed, faults, wrong, {}}).run();
+  return World({seed, faults, wrong, {}, false}).run();
 }
 
 // herald_sim runs seeds by the thousand; here is what must hold of the simulation itself.

@@ -35,15 +35,16 @@ constexpr std::size_t kSocketBuffer = 64;
 constexpr Duration kQuiet = 1s;
 }  // namespace
 
-Swarm Swarm::of(Rng& rng) {
+Swarm Swarm::of(Rng& rng, bool hunt) {
   Swarm s;
   for (bool* fault :
        {&s.crash,          &s.freeze,      &s.cut,       &s.outage,      &s.lose_requests,
         &s.lose_replies,   &s.late_writes, &s.slow,      &s.stale_watch, &s.carrier,
         &s.stop,           &s.edits,       &s.orders,    &s.rebalance,   &s.lose_datagrams,
         &s.slow_datagrams, &s.copies,      &s.partition, &s.stall,       &s.mixed_settings}) {
-    *fault = rng.one_in(2);
+    *fault = hunt ? !rng.one_in(3) : rng.one_in(2);
   }
+  if (hunt) s.edits = s.carrier = false;
   return s;
 }
 
@@ -51,9 +52,10 @@ World::World(Options options)
     : options_(std::move(options)),
       rng_(options_.seed),
       store_(options_.wrong == Wrong::StoreIgnoresBase) {
-  if (options_.faults) swarm_ = Swarm::of(rng_);
+  if (options_.faults) swarm_ = Swarm::of(rng_, options_.hunt);
   timing_.lease = rng_.between(300ms, 1500ms);
-  timing_.revoke_after = timing_.lease + timing_.lease / 4;
+  timing_.revoke_after = timing_.lease;  // the least that is safe, or with a margin
+  if (rng_.one_in(2)) timing_.revoke_after += timing_.lease / 4;
   timing_.leader_lease = timing_.lease * 5 / 2;
   timing_.lone_lease = timing_.lease * static_cast<int>(1 + rng_.below(5));
   timing_.relist = 3s;
@@ -61,9 +63,10 @@ World::World(Options options)
   guard_timing_.patience = rng_.between(80ms, 250ms);
   guard_timing_.interval = guard_timing_.patience / 5;
   if (guard_mode_ && rng_.one_in(8)) timing_.store_loss_limit = rng_.between(2s, 6s);
-  const double drift = rng_.one_in(3) ? 0.1 : 0.01;
+  const double drift = rng_.one_in(options_.hunt ? 2 : 3) ? 0.1 : 0.01;
   timing_.clock_drift = guard_timing_.clock_drift = drift;
   std::size_t hosts = 1 + rng_.below(5);
+  if (options_.hunt) hosts = std::max<std::size_t>(hosts, 2);
   if (rng_.one_in(40)) hosts = 9 + rng_.below(3);  // guards on a ring
   peers_cut_.assign(hosts, std::vector<bool>(hosts, false));
   for (std::size_t i = 0; i < hosts; ++i) {
@@ -76,7 +79,7 @@ World::World(Options options)
     host->offset = rng_.between(0s, 1000s);
     hosts_.push_back(std::move(host));
   }
-  const auto count = 1 + rng_.below(12);
+  const auto count = 1 + rng_.below(options_.hunt ? 3 : 12);
   for (std::uint64_t i = 0; i < count; ++i) {
     services_.push_back({"default", fmt::format("s{}", next_service_++)});
   }
@@ -129,7 +132,7 @@ Verdict World::run() {
   for (Instant at = now_ + faults; at <= end; at += kQuiet) {
     after(at - now_, [this, last = at + kQuiet > end] { look_whether_settled(last); });
   }
-  while (!queue_.empty() && !settled_ && verdict_.violation.empty()) {
+  while (!queue_.empty() && !settled_ && !(options_.hunt && calm_) && verdict_.violation.empty()) {
     std::pop_heap(queue_.begin(), queue_.end(), std::greater<>());
     const Due due = std::move(queue_.back());
     queue_.pop_back();
@@ -496,7 +499,7 @@ void World::fault() {
     default:
       if (swarm_.edits) edit();
   }
-  after(rng_.between(10ms, 900ms), [this] { fault(); });
+  after(rng_.between(10ms, options_.hunt ? 500ms : 900ms), [this] { fault(); });
 }
 
 // Heartbeats are lost: from or to one host, both, or one way between two.

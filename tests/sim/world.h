@@ -36,7 +36,7 @@ struct Swarm {  // which kinds of fault a seed has
        carrier = false, stop = false, edits = false, orders = false, rebalance = false,
        lose_datagrams = false, slow_datagrams = false, copies = false, partition = false,
        stall = false, mixed_settings = false;
-  static Swarm of(Rng& rng);
+  static Swarm of(Rng& rng, bool hunt);
 };
 
 struct Verdict {
@@ -53,6 +53,9 @@ class World {
     bool faults = true;
     Wrong wrong = Wrong::Nothing;
     std::function<void(const std::string&)> story;  // a line for each thing of note; may be empty
+    // For what gives two owners, and that alone: fewer services, more of what goes wrong, and no
+    // calm after it.
+    bool hunt = false;
   };
   explicit World(Options options);
   ~World();
