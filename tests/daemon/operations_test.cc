@@ -345,6 +345,15 @@ TEST(OperatorWire, RequestsAreReadStrictly) {
   }
 }
 
+TEST(OperatorWire, APartOfARequestIsNone) {
+  const std::string_view whole =
+      R"({"command":"move","ip":"10.0.0.1","node":"n2","wait":true,"timeout_ms":5})";
+  for (std::size_t n = 0; n < whole.size(); ++n) {
+    EXPECT_FALSE(parse_operator_request(whole.substr(0, n))) << n;
+  }
+  EXPECT_TRUE(parse_operator_request(whole));
+}
+
 TEST(OperatorWire, AnswersAreOneLine) {
   EXPECT_EQ(to_line({false, false, "no", {}, {}, {}, {}}), R"({"ok":false,"error":"no"})");
   EXPECT_EQ(to_line({true, true, "done", NodeName("n1"), ips({kWeb}), {}, {"beware"}}),

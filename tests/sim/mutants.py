@@ -22,6 +22,7 @@ import time
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 MEMBERSHIP, GUARD, PEERS, TABLE, TIMING = (
     f"coord/{n}.cc" for n in ("membership", "guard", "peers", "table", "timing"))
+DECIDE = "daemon/decide.cc"
 
 # name, rule, file, [(text that is there once, what replaces it)...]; UNIT
 UNIT = "Membership.*:Guard.*:Peers.*:Table.*"  # of coord_test
@@ -91,6 +92,14 @@ MUTANTS = [
          "timing_.patience_drift()")]),
     ("takes-what-a-living-member-owns", "T1", PEERS, [
         ("(document->inc == inc && document->revoked);", "document->inc == inc;")]),
+    ("force-dead-holds-for-every-life", "V4", PEERS, [
+        ("forced_dead_.contains({document.node, document.inc});",
+         "std::any_of(forced_dead_.begin(), forced_dead_.end(),\n"
+         "                     [&](const auto& f) { return f.first == document.node; });")]),
+    ("the-last-one-is-drained-away", "drain", DECIDE, [
+        ("if (std::any_of(candidates.begin(), candidates.end(), may)) {", "if (true) {")]),
+    ("drained-nodes-keep-theirs", "drain", DECIDE, [
+        ("return !drained.contains(c.node) &&", "return")]),
 ]
 
 

@@ -448,6 +448,10 @@ void World::fault() {
       if (!swarm_.crash) break;
       crash(host);
       after(rng_.one_in(3) ? rng_.between(2ms, 60ms) : length, [this, &host] { start(host); });
+      if (!swarm_.orders) break;
+      after(rng_.between(0ms, length), [this] {
+        if (!calm_) order(*hosts_[rng_.below(hosts_.size())]);
+      });
       break;
     case 1:
       if (!swarm_.freeze || host.frozen || !host.node) break;
@@ -531,13 +535,18 @@ void World::cut_peers() {
 void World::order(Host& host) {
   using daemon::OperatorRequest;
   OperatorRequest request;
-  const Host& subject = *hosts_[rng_.below(hosts_.size())];
+  std::vector<const Host*> dead;
+  for (const auto& h : hosts_) {
+    if (!h->node && h->life > 0) dead.push_back(h.get());
+  }
+  const bool declare_dead = !dead.empty() && !rng_.one_in(3);
+  const Host& subject =
+      declare_dead ? *dead[rng_.below(dead.size())] : *hosts_[rng_.below(hosts_.size())];
   request.node = subject.name;
   request.wait = rng_.one_in(2);
   request.timeout = rng_.between(50ms, 3s);
-  const auto kind = rng_.below(4);
-  if (kind == 3) {
-    if (subject.node) return;
+  const auto kind = rng_.below(3);
+  if (declare_dead) {
     request.what = OperatorRequest::What::ForceDead;
   } else if (kind == 2) {
     const auto table = store_.table();
