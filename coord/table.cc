@@ -23,12 +23,96 @@ struct Memory {
   }
 };
 
+// Whom new owners are chosen by. When nodes are lost together, several others write, each some of
+// the shards: so all VIPs of lost owners are dealt out at once, in one order. Who sees the same
+// table deals alike, and the outcome is even whoever writes what. Shards that this node is writing
+// count as they were written.
+class Dealer {
+ public:
+  Dealer(const std::array<TableDocument, kShards>& shards, std::map<NodeName, std::size_t> counts,
+         const std::array<bool, kShards>& busy, const TablePlan& plan, const Editor& editor,
+         const Peers& peers, Instant now)
+      : shards_(shards),
+        busy_(busy),
+        counts_(std::move(counts)),
+        plan_(plan),
+        editor_(editor),
+        peers_(peers),
+        now_(now) {}
+
+  std::optional<NodeName> choose(const IpAddress& vip, const VipPlan& planned) {
+    deal();
+    if (const auto it = dealt_.find(vip); it != dealt_.end()) return it->second;
+    return pick(vip, planned);
+  }
+  // An owner changes.
+  void count(const IpAddress& vip, const std::optional<NodeName>& from,
+             const std::optional<NodeName>& to) {
+    deal();
+    if (const auto it = dealt_.find(vip); it != dealt_.end()) {
+      if (it->second == to) return;  // counted when it was dealt
+      --counts_[it->second];
+    } else if (from && counts_[*from] > 0) {
+      --counts_[*from];
+    }
+    if (to) ++counts_[*to];
+  }
+
+ private:
+  std::optional<NodeName> pick(const IpAddress& vip, const VipPlan& planned) const {
+    if (!editor_.leaving) return choose_owner(vip, planned.candidates, counts_);
+    auto others = planned.candidates;
+    std::erase_if(others, [&](const Candidate& c) { return c.node == editor_.self; });
+    return choose_owner(vip, others, counts_);
+  }
+
+  // Silent ones count as lost: they are about to be, and it is only about who gets how many.
+  bool lost(const NodeName& node, Incarnation inc) {
+    const auto [it, first] = lost_.try_emplace({node, inc}, false);
+    if (first && node != editor_.self) {
+      it->second = peers_.gone(node, inc) || !peers_.heard(node, now_);
+    }
+    return it->second;
+  }
+
+  void deal() {
+    if (std::exchange(done_, true)) return;
+    for (unsigned s = 0; s < kShards; ++s) {
+      if (busy_[s]) continue;
+      for (const auto& [vip, entry] : shards_[s].entries) {
+        if (!entry.owner || !lost(*entry.owner, entry.inc)) continue;
+        const auto planned = plan_.find(vip);
+        if (planned == plan_.end()) continue;
+        const auto& candidates = planned->second.candidates;
+        const bool returns = std::any_of(candidates.begin(), candidates.end(),
+                                         [&](const auto& c) { return c.node == *entry.owner; });
+        const auto to = returns ? std::nullopt : pick(vip, planned->second);
+        if (!to) continue;
+        if (counts_[*entry.owner] > 0) --counts_[*entry.owner];
+        ++counts_[*to];
+        dealt_.emplace(vip, *to);
+      }
+    }
+  }
+
+  const std::array<TableDocument, kShards>& shards_;
+  const std::array<bool, kShards> busy_;  // before this pass
+  std::map<NodeName, std::size_t> counts_;
+  const TablePlan& plan_;
+  const Editor& editor_;
+  const Peers& peers_;
+  Instant now_;
+  bool done_ = false;
+  std::map<std::pair<NodeName, Incarnation>, bool> lost_;
+  std::map<IpAddress, NodeName> dealt_;
+};
+
 // One pass over one shard: what it should be, as far as this editor may say.
 class ShardEdit {
  public:
   ShardEdit(const TableDocument& view, const TablePlan& plan, const Editor& editor,
-            const Peers& peers, const Memory& memory, std::map<NodeName, std::size_t>& counts)
-      : next_(view), plan_(plan), editor_(editor), peers_(peers), memory_(memory), counts_(counts) {
+            const Peers& peers, const Memory& memory, Dealer& dealer)
+      : next_(view), plan_(plan), editor_(editor), peers_(peers), memory_(memory), dealer_(dealer) {
     epoch_ = view.highest.next();
   }
 
@@ -186,19 +270,15 @@ class ShardEdit {
   }
 
   std::optional<NodeName> choose(const IpAddress& vip, const VipPlan& planned) const {
-    if (!editor_.leaving) return choose_owner(vip, planned.candidates, counts_);
-    auto others = planned.candidates;
-    std::erase_if(others, [&](const Candidate& c) { return c.node == editor_.self; });
-    return choose_owner(vip, others, counts_);
+    return dealer_.choose(vip, planned);
   }
 
-  void assign(const IpAddress&, TableEntry& entry, const std::optional<NodeName>& owner) {
+  void assign(const IpAddress& vip, TableEntry& entry, const std::optional<NodeName>& owner) {
     if (!owner && !entry.owner) return;
-    if (entry.owner && counts_[*entry.owner] > 0) --counts_[*entry.owner];
+    dealer_.count(vip, entry.owner, owner);
     entry.owner = owner;
     entry.inc = Incarnation{};
     if (owner) {
-      ++counts_[*owner];
       // A candidate is a member, so its document is known.
       entry.inc = *owner == editor_.self ? editor_.inc : peers_.find(*owner)->inc;
     }
@@ -213,12 +293,20 @@ class ShardEdit {
   const Editor& editor_;
   const Peers& peers_;
   const Memory& memory_;
-  std::map<NodeName, std::size_t>& counts_;
+  Dealer& dealer_;
   Epoch epoch_;
   bool changed_ = false, reowned_ = false, orphans_left_ = false;
   std::vector<std::pair<IpAddress, Epoch>> given_up_;
   std::vector<RefusedMove> refused_moves_;
 };
+
+std::map<NodeName, std::size_t> owners(const TableDocument& shard) {
+  std::map<NodeName, std::size_t> out;
+  for (const auto& [vip, entry] : shard.entries) {
+    if (entry.owner) ++out[*entry.owner];
+  }
+  return out;
+}
 
 bool same_holdings(const std::map<IpAddress, TableEntry>& a,
                    const std::map<IpAddress, TableEntry>& b) {
@@ -240,11 +328,7 @@ bool Table::on_seen(const TableDocument& document, Instant) {
   TableDocument& shard = shards_[document.shard];
   if (!same_holdings(shard.entries, document.entries)) ++holdings_version_;
   shard = document;
-  auto& counts = counts_[document.shard];
-  counts.clear();
-  for (const auto& [vip, entry] : shard.entries) {
-    if (entry.owner) ++counts[*entry.owner];
-  }
+  counts_[document.shard] = owners(shard);
   return true;
 }
 
@@ -306,7 +390,11 @@ void Table::edit(const TablePlan& plan, const Editor& editor, const Peers& peers
     settled_peers_ = peers.version();
   }
   const Memory memory{floors_, passed_on_, asked_moves_};
-  auto counts = this->counts();
+  std::map<NodeName, std::size_t> counts;
+  for (unsigned s = 0; s < kShards; ++s) {
+    for (const auto& [node, n] : busy_[s] ? counts_written_[s] : counts_[s]) counts[node] += n;
+  }
+  Dealer dealer(shards_, std::move(counts), busy_, plan, editor, peers, now);
   // One step for the owner's next life, which takes back its own at once.
   const Duration turn = kRankStep * (1 + peers.rank(now));
   for (unsigned s = 0; s < kShards; ++s) {
@@ -317,7 +405,7 @@ void Table::edit(const TablePlan& plan, const Editor& editor, const Peers& peers
     }
     retry_at_[s].reset();
     const bool due = orphans_since_[s] && now >= *orphans_since_[s] + turn;
-    ShardEdit pass(shards_[s], plan, editor, peers, memory, counts);
+    ShardEdit pass(shards_[s], plan, editor, peers, memory, dealer);
     pass.run(due, planned_[s]);
     if (!pass.orphans_left()) {
       orphans_since_[s].reset();
@@ -339,6 +427,7 @@ void Table::edit(const TablePlan& plan, const Editor& editor, const Peers& peers
     const auto& refused = pass.refused_moves();
     refused_moves_.insert(refused_moves_.end(), refused.begin(), refused.end());
     busy_[s] = true;
+    counts_written_[s] = owners(next);
     requests_.push_back(CasDocument{shards_[s].rev, next});
   }
 }

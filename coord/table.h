@@ -96,6 +96,8 @@ class Table {
 
   std::array<TableDocument, kShards> shards_ = initial();
   std::array<std::map<NodeName, std::size_t>, kShards> counts_;  // of each shard
+  // The same of what is being written, in shards that are busy.
+  std::array<std::map<NodeName, std::size_t>, kShards> counts_written_;
   std::uint64_t holdings_version_ = 0;
   std::array<std::vector<IpAddress>, kShards> planned_;  // the VIPs of the plan, by shard
   // The revs in which there was nothing to do for this editor, with peers of this version.
