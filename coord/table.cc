@@ -84,11 +84,12 @@ class Dealer {
         const auto planned = plan_.find(vip);
         if (planned == plan_.end()) continue;
         const auto& candidates = planned->second.candidates;
+        const NodeName& owner = *entry.owner;
         const bool returns = std::any_of(candidates.begin(), candidates.end(),
-                                         [&](const auto& c) { return c.node == *entry.owner; });
+                                         [&](const Candidate& c) { return c.node == owner; });
         const auto to = returns ? std::nullopt : pick(vip, planned->second);
         if (!to) continue;
-        if (counts_[*entry.owner] > 0) --counts_[*entry.owner];
+        if (counts_[owner] > 0) --counts_[owner];
         ++counts_[*to];
         dealt_.emplace(vip, *to);
       }
