@@ -21,6 +21,7 @@ struct World::Host {
   std::uint64_t timer = 0;              // which timer is armed
   std::uint64_t guard_timer = 0;
   std::optional<Instant> armed, guard_armed;  // until when they wait
+  Instant reported{};                         // when its guard's newest report is heard
   l2::Grants grants;                          // of its responder, which does not freeze
   bool frozen = false;                        // the whole process
   bool stalled = false;                       // its node alone: a long reconcile
@@ -310,7 +311,8 @@ void World::pump(Host& host) {
   host.grants.deadline = deadline;
   for (const coord::Outgoing& o : host.guard->take_messages()) send(host, o);
   if (auto report = host.guard->take_report()) {
-    after(rng_.between(5us, 300us), [this, &host, life = host.life, said = std::move(*report)] {
+    host.reported = std::max(host.reported, now_ + rng_.between(5us, 300us));  // in order
+    after(host.reported - now_, [this, &host, life = host.life, said = std::move(*report)] {
       if (host.life == life) deliver(host, daemon::GuardReported{said});
     });
   }
