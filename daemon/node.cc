@@ -38,8 +38,10 @@ Node::Node(NodeConfig config, Instant now)
   HERALD_CHECK(config_.timing.lease <= config_.timing.revoke_after);
 }
 
-std::vector<Effect> Node::step(const Event& event, Instant now) {
-  std::visit([&](const auto& e) { on(e, now); }, event);
+std::vector<Effect> Node::step(std::span<const Event> events, Instant now) {
+  for (const Event& event : events) {
+    std::visit([&](const auto& e) { on(e, now); }, event);
+  }
   for (const auto& asked : store_.expired(now)) {
     answer(asked, coord::StoreFailed{"no answer in time"}, now);
   }

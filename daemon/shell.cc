@@ -9,9 +9,10 @@
 #include <chrono>
 #include <csignal>
 #include <cstdint>
-#include <deque>
 #include <functional>
+#include <iterator>
 #include <map>
+#include <mutex>
 #include <optional>
 #include <set>
 #include <utility>
@@ -94,6 +95,7 @@ class Shell::Impl {
  private:
   // The seam.
   void feed(Event event);
+  void step();
   void perform(SetGrants& e);
   void serve_links();
   void perform(ApplyGuard& e);
@@ -124,7 +126,9 @@ class Shell::Impl {
   asio::io_context& loop_;
   Node* node_ = nullptr;
   std::optional<Parts> parts_;
-  std::deque<Event> events_;
+  std::mutex inbox_mutex_;
+  std::vector<Event> inbox_;   // under inbox_mutex_: posted, not fed yet
+  std::vector<Event> events_;  // fed, not stepped yet
   bool stepping_ = false, exiting_ = false, handed_over_ = false;
 
   Descriptor clock_, links_ready_, manifests_ready_;
@@ -149,18 +153,32 @@ class Shell::Impl {
 // ---- the seam
 // ------------------------------------------------------------------------------------
 
+// What is posted while the loop is busy is fed at once when it is not.
 void Shell::Impl::post(Event event) {
-  asio::post(loop_, [this, event = std::move(event)]() mutable { feed(std::move(event)); });
+  const std::lock_guard lock(inbox_mutex_);
+  inbox_.push_back(std::move(event));
+  if (inbox_.size() > 1) return;
+  asio::post(loop_, [this] {
+    {
+      const std::lock_guard inbox(inbox_mutex_);
+      std::move(inbox_.begin(), inbox_.end(), std::back_inserter(events_));
+      inbox_.clear();
+    }
+    step();
+  });
 }
 
 void Shell::Impl::feed(Event event) {
   events_.push_back(std::move(event));
+  step();
+}
+
+void Shell::Impl::step() {
   if (stepping_ || node_ == nullptr) return;
   stepping_ = true;
   while (!events_.empty() && !exiting_) {
-    const Event next = std::move(events_.front());
-    events_.pop_front();
-    for (Effect& effect : node_->step(next, boot_now())) {
+    const auto events = std::exchange(events_, {});
+    for (Effect& effect : node_->step(events, boot_now())) {
       std::visit([this](auto& e) { perform(e); }, effect);
     }
     if (granted_) serve_links();

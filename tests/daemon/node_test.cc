@@ -258,5 +258,40 @@ TEST_F(Story, HostileRequestsGetAnAnswer) {
   }
 }
 
+// Two shards change hands at once: one decision, and the same end as one by one.
+TEST_F(Story, WhatComesTogetherIsDecidedTogether) {
+  link();
+  read(kHome);
+  pass(1s);
+  std::vector<Event> events;
+  for (const char* vip : {"10.25.150.7", "10.25.150.8"}) {
+    const auto ip = *IpAddress::parse(vip);
+    auto shard = node_.table().shard(coord::shard_of(ip));
+    ASSERT_EQ(shard.entries.count(ip), 0u);
+    shard.shard = coord::shard_of(ip);
+    shard.rev = shard.rev.next();
+    shard.highest = shard.highest.next();
+    coord::TableEntry& entry = shard.entries[ip];
+    entry.services = {{"default", "whoami"}};
+    entry.owner = NodeName("n1");
+    entry.inc = node_.membership().incarnation();
+    entry.epoch = shard.highest;
+    documents_[coord::table_key(shard.shard)] = shard;
+    events.push_back(StoreChanged{{shard}});
+  }
+  ASSERT_NE(coord::shard_of(*IpAddress::parse("10.25.150.7")),
+            coord::shard_of(*IpAddress::parse("10.25.150.8")));
+  std::size_t grants = 0;
+  for (const Effect& effect : node_.step(events, now_)) {
+    if (const auto* g = std::get_if<SetGrants>(&effect)) {
+      ++grants;
+      grants_.links = g->links;
+    }
+  }
+  EXPECT_EQ(grants, 1u);
+  EXPECT_TRUE(may_answer("10.25.150.7"));
+  EXPECT_TRUE(may_answer("10.25.150.8"));
+}
+
 }  // namespace
 }  // namespace herald::daemon

@@ -236,8 +236,13 @@ void World::deliver(Host& host, Event event) {
     host.backlog.push_back(std::move(event));
     return;
   }
+  step(host, {&event, 1});
+}
+
+void World::step(Host& host, std::span<const Event> events) {
+  if (!host.node) return;
   const auto life = host.life;
-  const auto effects = host.node->step(event, local(host, now_));
+  const auto effects = host.node->step(events, local(host, now_));
   for (const auto& effect : effects) {
     perform(host, effect);
     if (host.life != life) return;
@@ -369,7 +374,7 @@ void World::thaw(Host& host) {
   }
   host.guard->tick(local(host, now_));
   pump(host);
-  for (auto& e : std::exchange(host.backlog, {})) deliver(host, std::move(e));
+  step(host, std::exchange(host.backlog, {}));
   deliver(host, daemon::TimePassed{});
 }
 

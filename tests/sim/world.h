@@ -11,6 +11,7 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -73,6 +74,7 @@ class World {
 
   void after(Duration delay, std::function<void()> what);
   void deliver(Host& host, daemon::Event event);
+  void step(Host& host, std::span<const daemon::Event> events);
   void perform(Host& host, const daemon::Effect& effect);
   void ask(Host& host, const daemon::AskStore& ask);
   void arrive(Host& host, std::uint64_t life, const daemon::AskStore& ask);
