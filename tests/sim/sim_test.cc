@@ -31,10 +31,13 @@ TEST(Simulation, TheSameSeedIsTheSameStory) {
 class Wrongs : public testing::TestWithParam<Wrong> {};
 
 TEST_P(Wrongs, IsCaught) {
-  for (std::uint64_t seed = 1; seed <= 300; ++seed) {
-    if (!run(seed, true, GetParam()).violation.empty()) return;
+  for (std::uint64_t seed = 1; seed <= 4000; ++seed) {
+    if (!World({seed, true, GetParam(), {}, true}).run().violation.empty()) {
+      RecordProperty("seed", static_cast<int>(seed));
+      return;
+    }
   }
-  FAIL() << "300 seeds found nothing wrong";
+  FAIL() << "4,000 seeds found nothing wrong";
 }
 
 INSTANTIATE_TEST_SUITE_P(World, Wrongs,
