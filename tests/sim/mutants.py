@@ -24,7 +24,10 @@ MEMBERSHIP, GUARD, PEERS, TABLE, TIMING = (
     f"coord/{n}.cc" for n in ("membership", "guard", "peers", "table", "timing"))
 DECIDE = "daemon/decide.cc"
 
-# name, rule, file, [(text that is there once, what replaces it)...]; UNIT
+# name, rule, file, [(text that is there once, what replaces it)...], and how it is found
+# if not by a hunt (herald_sim --hunt): WHOLE worlds, as what it does is seen after the calm; or UNIT
+# tests.
+WHOLE = "whole"
 UNIT = "Membership.*:Guard.*:Peers.*:Table.*"  # of coord_test
 MUTANTS = [
     ("deadline-from-reply", "A3", MEMBERSHIP, [("known_sent_ = it->sent;", "known_sent_ = now;")]),
@@ -97,9 +100,15 @@ MUTANTS = [
          "std::any_of(forced_dead_.begin(), forced_dead_.end(),\n"
          "                     [&](const auto& f) { return f.first == document.node; });")]),
     ("the-last-one-is-drained-away", "drain", DECIDE, [
-        ("if (std::any_of(candidates.begin(), candidates.end(), may)) {", "if (true) {")]),
+        ("if (std::any_of(candidates.begin(), candidates.end(), may)) {", "if (true) {")], WHOLE),
     ("drained-nodes-keep-theirs", "drain", DECIDE, [
-        ("return !drained.contains(c.node) &&", "return")]),
+        ("return !drained.contains(c.node) &&", "return")], WHOLE),
+    ("unknown-write-never-settled", "A5", MEMBERSHIP, [
+        ("it->in_flight = false;\n      next_read_ = now + retry_delay();", "it->in_flight = false;")],
+     WHOLE),
+    ("an-older-table-after-a-newer-one", "A2", TABLE, [
+        ("document.rev <= shards_[document.shard].rev", "document.rev == shards_[document.shard].rev")],
+     UNIT),
 ]
 
 
@@ -152,7 +161,8 @@ class Builder:
 
 
 def hunt(builder, seeds, mutant):
-    name, rule, file, changes, *unit = mutant
+    name, rule, file, changes, *how = mutant
+    unit = how if how != [WHOLE] else []
     try:
         program = builder.make("coord_test" if unit else "herald_sim", name, file, changes)
     except (LookupError, RuntimeError) as e:
@@ -162,8 +172,7 @@ def hunt(builder, seeds, mutant):
         found = sorted(set(re.findall(r"^\[  FAILED  \] (\S+\.\S+)", done.stdout, re.M)))
         return f"{name} ({rule}): {', '.join(found) or 'NOT CAUGHT by the unit tests'}", bool(found)
     began = time.monotonic()
-    # Who serves is seen after the calm, which a hunt does without.
-    mode = [] if file == DECIDE else ["--hunt"]
+    mode = [] if how == [WHOLE] else ["--hunt"]
     done = subprocess.run([program, *mode, "--count", str(seeds), "--first"], capture_output=True,
                           text=True)
     took = time.monotonic() - began
