@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <optional>
+#include <set>
 
 #include <boost/json.hpp>
 
@@ -271,8 +272,13 @@ MemberDocument read_member(const Cursor& in) {
   d.inc = Incarnation(in["inc"].number());
   d.nonce = in["nonce"].number();
   d.revoked = in["revoked"].boolean();
+  std::set<NodeName> listed;  // twice, one fence would prove what needs two (V1)
   in["guards"].for_each([&](const Cursor& guard) {
-    d.guards.push_back({NodeName(guard["node"].name()), Incarnation(guard["inc"].number())});
+    const Cursor node = guard["node"];
+    d.guards.push_back({NodeName(node.name()), Incarnation(guard["inc"].number())});
+    if (!listed.insert(d.guards.back().node).second) {
+      node.fail("must be another one: '" + d.guards.back().node.str() + "' is listed already");
+    }
   });
   const Cursor terms = in["terms"];
   d.terms.lease = read_term(terms["leaseNs"]);

@@ -126,6 +126,8 @@ TEST(DocumentWire, WhatIsWrongIsRefusedBySentence) {
       {"other node", member(), R"("node":"n1")", R"("node":"n9")", "is the document 'member/n9'"},
       {"empty node", member(), R"("node":"n1")", R"("node":"")", "must be a name"},
       {"guard", member(), R"("inc":7)", R"("ink":7)", "field 'guards[0].inc' is missing"},
+      {"guard twice", member(), R"("node":"n3")", R"("node":"n2")",
+       "field 'guards[1].node' must be another one: 'n2' is listed already"},
       {"term", member(), R"("leaseNs":2000000000)", R"("leaseNs":86400000000001)",
        "'terms.leaseNs' must be at most 86400000000000"},
       {"label", member(), R"("zone":"ö")", R"("zone":1)", "'info.labels.zone' must be a string"},
