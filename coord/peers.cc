@@ -203,6 +203,12 @@ void Peers::describe(GuardOrders& orders) const {
                        [&](const GuardRef& guard) { return guard.node == node; });
   };
   const auto mine = choose_guards(self_, members);
+  // Who guards one with me must hear my fences, wherever the ring has us now (H2: "to all").
+  std::set<NodeName> fellows;
+  for (const auto& [node, peer] : peers_) {
+    if (peer.document.revoked || !lists(peer.document.guards, self_)) continue;
+    for (const GuardRef& guard : peer.document.guards) fellows.insert(guard.node);
+  }
   for (const auto& [node, peer] : peers_) {
     if (node == self_) continue;
     const MemberDocument& document = peer.document;
@@ -218,7 +224,7 @@ void Peers::describe(GuardOrders& orders) const {
     const auto theirs = choose_guards(node, members);
     to.talk = std::binary_search(mine.begin(), mine.end(), node) ||
               std::binary_search(theirs.begin(), theirs.end(), self_) ||
-              lists(document.guards, self_) || lists(orders.guards, node);
+              lists(document.guards, self_) || lists(orders.guards, node) || fellows.contains(node);
   }
 }
 

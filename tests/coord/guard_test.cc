@@ -413,6 +413,34 @@ TEST(Revoking, NeedsSoManyFencesThatNoMajorityIsLeft) {  // V1
   EXPECT_EQ(std::get<CasDocument>(cas[0]).base, Revision(9));  // V3
 }
 
+// H2: "to all". The ring may have grown since b has chosen its guards: far apart on it now, they
+// must still hear of one another's fences, or nobody ever has enough of them.
+TEST(Revoking, GuardsOfTheSameWardTalk) {
+  const auto member = [](const std::string& node) {
+    MemberDocument d;
+    d.node = NodeName(node);
+    d.rev = Revision(1);
+    d.inc = Incarnation(1);
+    d.info.heartbeat = {{*IpAddress::parse("192.0.2.1"), 7471}};
+    return d;
+  };
+  Peers peers{kA, LeaseTiming{}};
+  for (char n = 'a'; n <= 'z'; ++n) peers.on_seen(member({n}), kStart);
+  const NodeName far("m");
+  GuardOrders before;
+  peers.describe(before);
+  EXPECT_FALSE(before.peers.at(far).talk);
+  MemberDocument ward = member("z");
+  ward.rev = Revision(2);
+  ward.guards = {ref(kA), ref(far), ref(NodeName("r"))};
+  peers.on_seen(ward, kStart);
+  GuardOrders orders;
+  peers.describe(orders);
+  EXPECT_TRUE(orders.peers.at(far).talk);
+  EXPECT_TRUE(orders.peers.at(NodeName("r")).talk);
+  EXPECT_FALSE(orders.peers.at(NodeName("n")).talk);
+}
+
 TEST(Revoking, TheReadThatTheFenceNeededIsFreshEnough) {  // V3
   Revoking r;
   r.report.peers[kB].silent = true;
