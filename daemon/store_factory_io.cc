@@ -44,8 +44,12 @@ Result<coord::EtcdStoreOptions> etcd_options(const config::Settings& settings,
 }  // namespace
 
 std::string store_identity(const config::Settings& settings) {
-  if (config::etcd_urls(settings.store).empty()) return settings.store;
-  return "etcd:" + settings.store_prefix;
+  if (!config::etcd_urls(settings.store).empty()) return "etcd:" + settings.store_prefix;
+  // However the path is spelled, it is one file.
+  std::error_code bad;
+  const auto absolute = std::filesystem::absolute(settings.store.substr(kEmbedded.size()), bad);
+  const auto path = std::filesystem::weakly_canonical(absolute, bad);
+  return bad ? settings.store : std::string(kEmbedded) + path.string();
 }
 
 Result<void> check_store(const config::Settings& settings) {

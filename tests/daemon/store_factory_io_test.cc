@@ -1,0 +1,39 @@
+#include "daemon/store_factory_io.h"
+
+#include <gtest/gtest.h>
+#include <stdlib.h>
+
+#include <filesystem>
+#include <string>
+
+namespace herald::daemon {
+namespace {
+
+namespace fs = std::filesystem;
+
+std::string identity(const std::string& store) {
+  config::Settings settings;
+  settings.store = store;
+  settings.store_prefix = "/herald/default/";
+  return store_identity(settings);
+}
+
+// J1: two daemons with one name and one store would take over from one another for ever.
+TEST(StoreFactory, OneStoreIsTheSameHoweverItIsSpelled) {
+  std::string dir = (fs::temp_directory_path() / "herald-store-XXXXXX").string();
+  ASSERT_NE(mkdtemp(dir.data()), nullptr);
+  dir = fs::canonical(dir).string();
+  fs::create_directory(dir + "/real");
+  fs::create_directory_symlink(dir + "/real", dir + "/link");
+  const std::string plain = "embedded:" + dir + "/real/herald.db";
+  EXPECT_EQ(identity(plain), plain) << "also before the file is there";
+  EXPECT_EQ(identity("embedded:" + dir + "/link/herald.db"), plain);
+  EXPECT_EQ(identity("embedded:" + dir + "/real/../link//herald.db"), plain);
+  EXPECT_EQ(identity("embedded:" + fs::relative(dir).string() + "/real/herald.db"), plain);
+  EXPECT_NE(identity("embedded:" + dir + "/herald.db"), plain);
+  fs::remove_all(dir);
+  EXPECT_EQ(identity("etcd:http://a:2379,http://b:2379"), identity("etcd:http://b:2379"));
+}
+
+}  // namespace
+}  // namespace herald::daemon
