@@ -228,6 +228,10 @@ void Membership::on_read(const std::optional<MemberDocument>& current, Instant s
     }
     return;
   }
+  if ((!current || current->rev < known_->rev) && sent < known_since_) {
+    next_read_ = now;  // sent before K was known: a watch may have overtaken it
+    return;
+  }
   if (!current || current->rev < known_->rev) {
     drop_everything(now, fmt::format("the store has gone back: {} was at rev {}, now it is at {}; "
                                      "was it restored from a backup?",

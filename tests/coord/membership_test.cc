@@ -215,6 +215,27 @@ TEST(Membership, AStoreThatWentBackIsNoticed) {
   EXPECT_NE(s.member.waiting_for().find("gone back"), std::string::npos);
 }
 
+// A watch may be faster than a read that was sent before the write was carried out.
+TEST(Membership, AReadThatAWatchHasOvertakenSaysNothingOfTheStore) {
+  Story s;
+  const MemberDocument first = s.join();
+  s.now = kStart + s.timing.lease / 3;
+  const MemberDocument late = Story::written(s.tick());
+  s.member.on_cas(late, CasOutcome::Unknown, s.now += 60ms);
+  ASSERT_TRUE(Story::reads(s.tick(60ms)));
+  const Instant sent = s.now;
+  s.member.on_seen(late, s.now += 10ms);
+  EXPECT_EQ(s.member.revision(), Revision(2));
+  s.member.on_read(first, sent, s.now += 10ms);
+  EXPECT_TRUE(s.member.joined()) << s.member.waiting_for();
+  EXPECT_TRUE(s.member.has_right(s.now));
+  // It is asked again, and what was sent after that counts.
+  ASSERT_TRUE(Story::reads(s.tick()));
+  s.member.on_read(first, s.now, s.now);
+  EXPECT_FALSE(s.member.joined());
+  EXPECT_NE(s.member.waiting_for().find("gone back"), std::string::npos);
+}
+
 TEST(Membership, LeavingFallsSilentBeforeItSaysSo) {
   Story s;
   s.join();
