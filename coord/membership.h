@@ -39,6 +39,8 @@ class Membership {
   // V4, for the name itself: an operator knows that the other machine under it is dead. False: none
   // is in the way.
   bool claim_name(Instant now);
+  // The word is taken back. A write that is under way may still be carried out.
+  void unclaim_name() { claimed_ = {}; }
 
   // Facts. `sent`: this node's clock when the request was sent.
   void on_read(const std::optional<MemberDocument>& current, Instant sent, Instant now);

@@ -76,6 +76,12 @@ bool speaks(const NodeName& node, const coord::Peers& peers, Instant now) {
   return document != nullptr && document->guards.empty() && peers.heard(node, now);
 }
 
+// That a node is dead: whether it is another one, or this one's name on another machine.
+void take_back(const NodeName& node, const Operations::Parts& parts) {
+  parts.peers.spare(node);
+  if (node == parts.self) parts.membership.unclaim_name();
+}
+
 std::string store_state(const Operations::Parts& parts) {
   return parts.store_trouble.empty() ? "others wrote at the same time"
                                      : "the store does not answer: " + parts.store_trouble;
@@ -343,7 +349,7 @@ Operations::Verdict Operations::look_at_force_dead(const Pending& p, const Parts
   const NodeName& node = p.request.node;
   if (!parts.peers.gone(node, p.inc)) {
     if (!speaks(node, parts.peers, now)) return std::nullopt;
-    parts.peers.spare(node);
+    take_back(node, parts);
     return refused(node.str() + " is alive: it was heard just now");
   }
   const auto still = held_by(node, parts.table, p.inc);
@@ -391,7 +397,7 @@ OperatorAnswer Operations::give_up(const Pending& p, const Parts& parts, Instant
       break;
   }
   if (!parts.peers.gone(node, p.inc)) {
-    parts.peers.spare(node);
+    take_back(node, parts);
     return refused(
         fmt::format("{} could not be revoked {} ({}); `heraldctl get nodes` shows "
                     "whether it is gone",

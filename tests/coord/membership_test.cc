@@ -188,6 +188,16 @@ TEST(Membership, AnOperatorMayClaimItsNameFromADeadMachine) {  // V4
   s.member.on_read(old, s.now, s.now);
   EXPECT_EQ(Story::written(s.member.take_requests()).inc, Incarnation(4));
 
+  // Until the word is taken back.
+  Story u;
+  ASSERT_TRUE(Story::reads(u.tick()));
+  u.member.on_read(old, u.now, u.now);
+  EXPECT_TRUE(u.member.claim_name(u.now));
+  u.member.unclaim_name();
+  ASSERT_TRUE(Story::reads(u.tick()));
+  u.member.on_read(old, u.now, u.now);
+  EXPECT_TRUE(u.member.take_requests().empty());
+
   // That life alone: if it comes back higher, it lives.
   Story t;
   ASSERT_TRUE(Story::reads(t.tick()));

@@ -313,6 +313,35 @@ TEST_F(Operators, ForceDeadIsAtOnceAndUntilItStartsAgain) {
   EXPECT_TRUE(hosts_.at(dead).node->membership().joined()) << "in a new life";
 }
 
+// The word holds as long as the operator waits: what he was told could not be done is not done
+// later.
+TEST_F(Operators, AClaimOfANameThatCameToNothingIsTakenBack) {
+  coord::MemberDocument other;
+  other.node = NodeName("n1");
+  other.rev = coord::Revision(7);
+  other.inc = coord::Incarnation(3);
+  other.guards = {{NodeName("n2"), coord::Incarnation(1)}};  // for ever, by itself
+  other.info.machine_id = "another machine";
+  documents_[coord::member_key(other.node)] = other;
+  start("n1");
+  pass(3s);
+  store_answers_ = false;
+  pass(3s);
+  EXPECT_FALSE(ask("n1", R"({"command":"force-dead","node":"n1","timeout_ms":1000})"));
+  pass(2s);
+  ASSERT_TRUE(answer(asked_));
+  EXPECT_FALSE(answer(asked_)->accepted) << answer(asked_)->message;
+  store_answers_ = true;
+  pass(20s);
+  EXPECT_FALSE(hosts_.at("n1").node->membership().joined());
+  EXPECT_THAT(hosts_.at("n1").node->membership().waiting_for(), HasSubstr("force-dead"));
+
+  const auto said = ask("n1", R"({"command":"force-dead","node":"n1"})");
+  ASSERT_TRUE(said);
+  EXPECT_TRUE(said->accepted) << said->message;
+  EXPECT_TRUE(hosts_.at("n1").node->membership().joined());
+}
+
 TEST(OperatorWire, RequestsAreReadStrictly) {
   const auto drain = parse_operator_request(R"({"command":"drain"})");
   ASSERT_TRUE(drain && *drain);
