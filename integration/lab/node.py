@@ -121,7 +121,8 @@ class Node:
                 addresses = [a for n in others for a in (n.address, n.management)]
                 drop.append(f"ip {way} {{ {', '.join(addresses)} }} drop")
                 drop.append(f"ip6 {way} {{ {', '.join(n.address6 for n in others)} }} drop")
-            drop.append("meta l4proto vrrp drop")  # goes to a group
+            # VRRP goes to a group. By number: not every system has /etc/protocols.
+            drop.append("meta l4proto 112 drop")
         if store:
             drop += ['iifname "eth1" drop', 'oifname "eth1" drop']
         rules = "\n".join(drop)

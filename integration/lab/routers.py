@@ -73,8 +73,9 @@ router bgp {self.asn}
                 os.unlink(path)
 
     def show(self, command):
-        return netns.run("vtysh", "--vty_socket", self.dir, "--config_dir", self.dir, "-d", "bgpd",
-                         "-c", command, timeout=10)
+        # Else it would add to the user's own history file.
+        return netns.run("env", "VTYSH_HISTFILE=/dev/null", "vtysh", "--vty_socket", self.dir,
+                         "--config_dir", self.dir, "-d", "bgpd", "-c", command, timeout=10)
 
     def ready(self):
         try:
