@@ -12,6 +12,7 @@
 
 #include <CLI/CLI.hpp>
 
+#include "base/text.h"
 #include "cli/events.h"
 #include "cli/print.h"
 #include "cli/request.h"
@@ -27,6 +28,21 @@ const std::map<std::string, herald::cli::Format> kFormats = {{"table", herald::c
                                                              {"wide", herald::cli::Format::Wide},
                                                              {"json", herald::cli::Format::Json},
                                                              {"yaml", herald::cli::Format::Yaml}};
+
+// Who types `get service` or `explain pools` is understood.
+CLI::Validator one_of(std::vector<std::string> names) {
+  const auto check = [names = std::move(names)](std::string& word) -> std::string {
+    for (const std::string& name : names) {
+      if (word == name || word + "s" == name || word == name + "s" ||
+          (word == "policies" && name == "policy")) {
+        word = name;
+        return {};
+      }
+    }
+    return "there is no '" + word + "': choose from " + herald::join(names, ", ");
+  };
+  return {check, ""};
+}
 
 // The one order that can do harm: if the node lives, two will answer for its IPs.
 bool confirmed(const std::string& node) {
@@ -70,8 +86,8 @@ int main(int argc, char** argv) {
   std::string socket = "/run/herald/admin.sock";
 
   CLI::App app("Asks the Herald daemon of this node what it knows and why.", "heraldctl");
-  app.require_subcommand(1);
-  app.fallthrough();  // -o and --admin may stand anywhere
+  app.require_subcommand(0, 1);  // checked below, so that a word that is none is named
+  app.fallthrough();             // -o and --admin may stand anywhere
   app.set_version_flag("--version", "heraldctl " HERALD_VERSION);
   app.add_option("--admin", socket, "the daemon's admin socket")
       ->envname("HERALD_ADMIN")
@@ -89,13 +105,13 @@ int main(int argc, char** argv) {
   CLI::App* get = app.add_subcommand("get", "lists");
   get->add_option("WHAT", request.what, "services, ips, nodes, pools or peers")
       ->required()
-      ->check(CLI::IsMember({"services", "ips", "nodes", "pools", "peers"}).description(""));
+      ->transform(one_of({"services", "ips", "nodes", "pools", "peers"}));
   get->add_option("NAME", request.name, "one of them; a service is NAMESPACE/NAME");
 
   CLI::App* explain = app.add_subcommand("explain", "the chain of facts, and what to change");
   explain->add_option("WHAT", request.what, "service, ip, pool, peer, node or policy")
       ->required()
-      ->check(CLI::IsMember({"service", "ip", "pool", "peer", "node", "policy"}).description(""));
+      ->transform(one_of({"service", "ip", "pool", "peer", "node", "policy"}));
   explain->add_option("NAME", request.name, "its name; a service is NAMESPACE/NAME")->required();
 
   bool watch = false;
@@ -132,6 +148,7 @@ int main(int argc, char** argv) {
 
   try {
     app.parse(argc, argv);
+    if (app.get_subcommands().empty()) throw CLI::RequiredError("A command");
     request.command = app.get_subcommands().front()->get_name();
     if (request.command == "node") request.command = "force-dead";
     const auto limit = herald::parse_duration(timeout);

@@ -8,6 +8,7 @@
 
 #include <boost/json.hpp>
 
+#include "base/check.h"
 #include "base/text.h"
 #include "base/time.h"
 #include "cli/document.h"
@@ -64,7 +65,7 @@ struct Column {
 };
 
 struct Listing {
-  const char* what;
+  std::string_view what;
   std::vector<Column> columns;
 };
 
@@ -124,6 +125,14 @@ const std::vector<Listing>& listings() {
   return kListings;
 }
 
+const Listing& listing_of(std::string_view what) {
+  const auto& all = listings();
+  const auto found =
+      std::find_if(all.begin(), all.end(), [&](const Listing& l) { return l.what == what; });
+  HERALD_CHECK(found != all.end());
+  return *found;
+}
+
 std::string table_of(const Listing& listing, const json::array& objects, bool wide) {
   Row header;
   std::vector<Row> rows(objects.size());
@@ -150,14 +159,20 @@ std::string flat(const json::value& value) {
   return printable(join(parts, ", "));
 }
 
-// One line a member of the object; lists of objects and warnings get a block of their own.
+// One line a member of the object; the nodes as `get nodes` has them; other lists get a block.
 std::string status_text(const json::object& data) {
   std::string out, blocks;
   std::size_t width = 0;
   for (const auto& [key, value] : data) width = std::max(width, key.size());
   for (const auto& [key, value] : data) {
     const json::array* array = value.if_array();
-    if (array != nullptr && !array->empty()) {
+    if (key == "members" && array != nullptr && !array->empty()) {
+      blocks += "members:\n";
+      for (const std::string& line :
+           split_list(table_of(listing_of("nodes"), *array, false), '\n')) {
+        blocks += "  " + line + "\n";
+      }
+    } else if (array != nullptr && !array->empty()) {
       blocks += fmt::format("{}:\n", std::string_view(key));
       for (const json::value& element : *array) blocks += fmt::format("  {}\n", flat(element));
     } else {
@@ -269,11 +284,7 @@ Answer answer(const Request& request, Format format, std::string_view reply) {
   } else if (list == nullptr) {
     out.out = status_text(object);
   } else {
-    for (const Listing& listing : listings()) {
-      if (request.what == listing.what) {
-        out.out = table_of(listing, list->get_array(), format == Format::Wide);
-      }
-    }
+    out.out = table_of(listing_of(request.what), list->get_array(), format == Format::Wide);
   }
   return out;
 }

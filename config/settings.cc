@@ -124,6 +124,16 @@ Fault set_local_port(Settings& s, const Texts& v) {
   return std::nullopt;
 }
 
+// It is a part of etcd's keys, and a word of heraldctl's.
+Fault set_node_name(Settings& s, const Texts& v) {
+  const auto bad = [](char c) { return c <= ' ' || c == 0x7f || c == '/'; };
+  if (v[0].empty() || v[0].size() > 253 || std::any_of(v[0].begin(), v[0].end(), bad)) {
+    return "is no name of 1 to 253 characters without slashes and blanks: write a host name";
+  }
+  s.node_name = v[0];
+  return std::nullopt;
+}
+
 Fault set_cluster(Settings& s, const Texts& v) {
   if (v[0].empty() || v[0].size() > 253) return "is no name of 1 to 253 characters";
   // It is a part of etcd's keys: /herald/CLUSTER/...
@@ -198,8 +208,7 @@ const std::vector<Row>& rows() {
   static const std::vector<Row> kRows = {
       {{"config", "FILE", "/etc/herald/herald.yaml", "file with these settings"},
        [](Settings&, const Texts&) -> Fault { return std::nullopt; }},
-      {{"node-name", "NAME", "", "name of this node (default: the host name)"},
-       text_into(&Settings::node_name)},
+      {{"node-name", "NAME", "", "name of this node (default: the host name)"}, set_node_name},
       {{"node-labels", "K=V", "", "labels of this node, for node selectors", true}, set_labels},
       {{"store", "URI", "embedded:/var/lib/herald/herald.db", "where the nodes agree"}, set_store},
       {{"store-lease-duration", "DURATION", "2s", "how long a node may answer without renewing"},

@@ -3,6 +3,7 @@
 #include <fmt/core.h>
 
 #include <algorithm>
+#include <set>
 
 #include <boost/json.hpp>
 
@@ -150,12 +151,14 @@ void tell_owner(const View& view, const IpAddress& ip, const coord::TableEntry& 
     story.fact(
         fmt::format("{} owns it and may not any more: it will be handed over", entry.owner->str()));
   } else if (kept) {
-    story.fact(
-        fmt::format("{} is drained and keeps it: no other node may own it", entry.owner->str()));
-    story.advise(
-        fmt::format("bring up another node that may own it before {} is stopped, or "
-                    "`heraldctl undrain {}`",
-                    entry.owner->str(), entry.owner->str()));
+    story.fact(fmt::format("{} is drained and keeps it: {}", entry.owner->str(),
+                           candidates.size() > 1 ? "so are all other nodes that may own it"
+                                                 : "no other node may own it"));
+    story.advise(candidates.size() > 1
+                     ? fmt::format("`heraldctl undrain` one of {}", join(eligible, ", "))
+                     : fmt::format("bring up another node that may own it before {} is stopped, or "
+                                   "`heraldctl undrain {}`",
+                                   entry.owner->str(), entry.owner->str()));
   } else if (best == *entry.owner) {
     story.fact(
         fmt::format("{} owns it: by weight, then by the fewest IPs, it would be chosen again",
@@ -278,10 +281,20 @@ Story explain_ip(const View& view, const IpAddress& ip) {
 
 namespace {
 
+std::vector<std::string> policy_names(const Desired& desired) {
+  std::set<std::string> names;
+  for (const L2Policy& p : desired.l2_policies) names.insert(p.name);
+  for (const BgpAdvertisement& a : desired.advertisements) names.insert(a.name);
+  return {names.begin(), names.end()};
+}
+
 // Not there. Perhaps it is, under a wrong kind, or in a file that cannot be read: say where to
 // look.
 std::string not_found(const View& view, std::string_view what, std::string_view name) {
-  std::string out = fmt::format("{} '{}' not found in the manifests", what, name);
+  const bool node = what == "node";
+  std::string out =
+      fmt::format("{} '{}' not found {}", what, name,
+                  node ? "among the members, nor in the manifests" : "in the manifests");
   std::vector<std::string> likely, files;
   for (const Problem& p : view.desired().problems) {
     if (p.severity != Severity::Error) continue;
@@ -294,7 +307,8 @@ std::string not_found(const View& view, std::string_view what, std::string_view 
   if (!view.policies().known()) out += "; this node has not read its manifests yet";
   for (std::size_t i = 0; i < likely.size() && i < 5; ++i) out += "; " + likely[i];
   if (!files.empty()) out += "; other files with problems: " + some(files);
-  return out + "; `heraldctl get` lists what there is";
+  if (what == "policy") return out + "; there are " + some(policy_names(view.desired()));
+  return out + fmt::format("; `heraldctl get {}s` lists what there is", what);
 }
 
 }  // namespace

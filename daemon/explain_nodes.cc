@@ -94,8 +94,7 @@ void tell_session(const View& view, const BgpPeer& peer, const bgp::Session& ses
   const bool up = session.state() == bgp::SessionState::Established;
   story.verdict = bgp::to_string(session.state());
   if (up && stats.established_since) {
-    story.fact(
-        fmt::format("Established for {}", to_string(view.instant() - *stats.established_since)));
+    story.fact(fmt::format("Established for {}", in_ms(view.instant() - *stats.established_since)));
   } else {
     story.fact(fmt::format("the session is {}", bgp::to_string(session.state())));
   }
@@ -224,7 +223,7 @@ void tell_member(const View& view, const NodeName& name, const coord::Peers::Pee
                                : "; waiting for " + node.membership().waiting_for()));
   } else {
     story.fact(fmt::format("its document was last written {} ago, as this node saw it",
-                           to_string(view.instant() - peer.since)));
+                           in_ms(view.instant() - peer.since)));
   }
   const char* state = d.revoked ? "Gone" : heard ? "Member" : "Silent";
   story.set("state", state);
@@ -233,9 +232,15 @@ void tell_member(const View& view, const NodeName& name, const coord::Peers::Pee
                              name.str()));
   } else if (!heard) {
     story.advise(
-        fmt::format("look at heraldd's log on {}: is it running, and does it reach the "
-                    "store?",
-                    name.str()));
+        d.info.heartbeat.empty()
+            ? fmt::format(
+                  "look at heraldd's log on {}: is it running, and does it reach the store?",
+                  name.str())
+            : fmt::format(
+                  "look at heraldd's log on {}: is it running, and does it reach the store? "
+                  "If it does, look at what lies between: its UDP port {}, the heartbeat "
+                  "key and the cluster name (`heraldctl status`)",
+                  name.str(), d.info.heartbeat.front().port));
   }
 
   json::array links;

@@ -9,13 +9,10 @@
 #include "daemon/node.h"
 
 namespace herald::daemon {
-namespace {
 
 std::string in_ms(Duration d) {
   return to_string(Duration(std::chrono::duration_cast<std::chrono::milliseconds>(d)));
 }
-
-}  // namespace
 
 const char* lease_word(LeaseView::Kind kind) {
   switch (kind) {

@@ -26,6 +26,9 @@ struct LeaseView {
 };
 const char* lease_word(LeaseView::Kind kind);  // "over", "store", "guards"
 
+// A duration for people: "3s461ms", nothing finer.
+std::string in_ms(Duration d);
+
 LeaseView lease_of(const Node& node, const NodeName& member, Instant now);
 
 }  // namespace herald::daemon

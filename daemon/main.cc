@@ -108,11 +108,8 @@ Result<Flags, int> read_flags(int argc, char** argv) {
     if (!info.default_value.empty()) help += " (" + info.default_value + ")";
     CLI::Option* option = app.add_option(flag, values[info.name], help);
     option->type_name(info.placeholder);
-    if (info.repeatable) {
-      option->allow_extra_args(false);
-    } else {
-      option->expected(1)->take_last();
-    }
+    if (!info.repeatable) option->expected(1)->take_last();
+    option->allow_extra_args(false);  // one value for each flag; a word more is a mistake
   }
   try {
     app.parse(argc, argv);
@@ -198,6 +195,10 @@ int check(const config::Settings& settings, config::ManifestWatcher& watcher) {
   bool failed = false;
   if (const auto store = check_store(settings); !store) {
     fail(store.error());
+    failed = true;
+  }
+  if (const auto key = heartbeat_key(settings); !key) {
+    fail(key.error());
     failed = true;
   }
   for (const Problem& problem : desired.problems) {

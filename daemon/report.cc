@@ -9,6 +9,7 @@
 #include <boost/json.hpp>
 
 #include "daemon/explain.h"
+#include "daemon/hearing.h"
 #include "daemon/lease_view.h"
 #include "daemon/view.h"
 
@@ -273,7 +274,14 @@ json::object heartbeats(const HeartbeatFacts& facts) {
 json::object Report::status() const {
   json::array warnings;
   for (const Problem& p : desired().problems) warnings.emplace_back(to_string(p));
-  for (const std::string& w : facts_.warnings) warnings.emplace_back(w);
+  for (const std::string& w : facts_.warnings) {
+    if (std::find(warnings.begin(), warnings.end(), json::value(w)) == warnings.end()) {
+      warnings.emplace_back(w);
+    }
+  }
+  for (std::string& w : hearing_warnings(node_, facts_.heartbeats, now_)) {
+    warnings.emplace_back(std::move(w));
+  }
   if (!desired().complete) {
     warnings.emplace_back(
         "not all manifests could be read: nothing is released until they can, see the errors "

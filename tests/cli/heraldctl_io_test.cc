@@ -123,6 +123,20 @@ TEST(Heraldctl, AsksAndPrints) {
   EXPECT_EQ(daemon.request(), R"({"command":"get","what":"pools","name":"lan"})");
 }
 
+TEST(Heraldctl, OneOrManyIsUnderstood) {
+  const Directory dir;
+  const auto sent = [&](const std::string& arguments) {
+    TinyDaemon daemon(dir.file("admin.sock"), "{\"ok\":true,\"data\":{}}\n");
+    heraldctl(dir, arguments + " --admin " + dir.file("admin.sock"));
+    std::filesystem::remove(dir.file("admin.sock"));
+    return daemon.request();
+  };
+  EXPECT_EQ(sent("get service default/web"),
+            R"({"command":"get","what":"services","name":"default/web"})");
+  EXPECT_EQ(sent("explain policies all"), R"({"command":"explain","what":"policy","name":"all"})");
+  EXPECT_EQ(sent("explain pools lan"), R"({"command":"explain","what":"pool","name":"lan"})");
+}
+
 TEST(Heraldctl, FindsItsSocketInTheEnvironment) {
   const Directory dir;
   TinyDaemon daemon(dir.file("env.sock"),

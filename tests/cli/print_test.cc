@@ -162,14 +162,14 @@ TEST(Print, StatusAndExplain) {
   const Answer status = answer(
       {.command = "status", .what = "", .name = ""}, Format::Table,
       R"({"ok":true,"data":{"node":"n1","leader":null,"store":{"uri":"embedded:/x","healthy":true,
-          "last_error":""},"members":[{"name":"n1","state":"STORE"},"n2"],"warnings":["clock"]}})");
+          "last_error":""},"members":[{"name":"n1","state":"Member","ips":2}],"warnings":["clock"]}})");
   EXPECT_EQ(status.out,
             "node:      n1\n"
             "leader:    -\n"
             "store:     uri embedded:/x, healthy yes\n"
             "members:\n"
-            "  name n1, state STORE\n"
-            "  n2\n"
+            "  NAME  STATE   LEADER  DRAINED  IPS  LEASE  LEFT  GUARDS  INTERFACES\n"
+            "  n1    Member  -       -        2    -      -     -       -\n"
             "warnings:\n"
             "  clock\n");
   const Answer explain =

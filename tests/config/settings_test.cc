@@ -104,6 +104,9 @@ TEST(Settings, CoordinationFaultsHaveARemedy) {
        "like 2s or 500ms"},
       {{{"heartbeat-key-file", ""}},
        "--heartbeat-key-file: heartbeat-key-file: '' is empty: give a value"},
+      {{{"node-name", "two words"}},
+       "--node-name: node-name: 'two words' is no name of 1 to 253 characters without slashes and "
+       "blanks: write a host name"},
       {{{"cluster", ""}}, "--cluster: cluster: '' is no name of 1 to 253 characters"},
       {{{"cluster", "a/b"}},
        "--cluster: cluster: 'a/b' holds a slash, a blank or what is not ASCII: write a plain name"},

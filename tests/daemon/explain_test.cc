@@ -121,6 +121,66 @@ class Explain : public testing::Test {
   std::map<coord::DocumentKey, coord::Document> documents_;
 };
 
+// Between the nodes stands a firewall, or they have different keys: it works, but status must warn.
+TEST_F(Explain, WhomItShouldHearAndDoesNot) {
+  const auto warnings = [this](HeartbeatFacts heartbeats) {
+    const ShellFacts facts{"embedded:/x", "packet", {}, std::move(heartbeats)};
+    const auto said = json::parse(answer(node_, facts, R"({"command":"status"})", now_));
+    return json::serialize(said.at("data").at("warnings"));
+  };
+  EXPECT_EQ(warnings({}), "[]");  // alone
+  read("broken.yaml", "a: [is not\n  yaml: at all\n");
+  const std::string fault = to_string(manifests_.desired().problems.front());
+  const auto twice = json::parse(
+      answer(node_, {"embedded:/x", "packet", {fault}}, R"({"command":"status"})", now_));
+  EXPECT_EQ(twice.at("data").at("warnings").as_array().size(), 2u) << twice;  // and "not all"
+  manifests_.remove_file("broken.yaml");
+  step(DesiredRead{std::make_shared<Desired>(manifests_.desired())});
+
+  coord::MemberDocument n2;
+  n2.node = NodeName("n2");
+  n2.rev = coord::Revision(1);
+  n2.inc = coord::Incarnation(1);
+  n2.info.heartbeat = {{*IpAddress::parse("10.25.150.102"), 7950}};
+  step(StoreChanged{{n2}});
+  EXPECT_THAT(warnings({}), HasSubstr("heartbeat-listen is none here, but not on n2"));
+
+  auto with_heartbeats = config(7);
+  with_heartbeats.heartbeat_port = 7950;
+  node_ = Node(with_heartbeats, now_);
+  step(StoreChanged{{n2}});
+  HeartbeatFacts refused;
+  refused.last_refused = "one from n2 was not authentic";
+  EXPECT_THAT(warnings(refused),
+              testing::AllOf(HasSubstr("no heartbeat comes from n2"), HasSubstr("UDP port 7950"),
+                             HasSubstr("Last refused: one from n2 was not authentic")));
+
+  // It is heard, but does not hear.
+  coord::GuardReport report;
+  report.peers[NodeName("n2")].heard = now_;
+  step(GuardReported{report});
+  EXPECT_THAT(warnings({}), HasSubstr("n2 can be heard, but leases from the store"));
+  n2.rev = coord::Revision(2);
+  n2.guards = {{NodeName("n1"), coord::Incarnation(1)}};
+  step(StoreChanged{{n2}});
+  EXPECT_EQ(warnings({}), "[]");
+  // Nor does a node that is gone.
+  now_ += 10s;
+  EXPECT_THAT(warnings({}), HasSubstr("no heartbeat comes from n2"));
+  n2.rev = coord::Revision(3);
+  n2.revoked = true;
+  step(StoreChanged{{n2}});
+  EXPECT_EQ(warnings({}), "[]");
+}
+
+TEST_F(Explain, WhatIsNotThere) {
+  EXPECT_THAT(
+      text(reply("node", "n9"), "error"),
+      HasSubstr("not found among the members, nor in the manifests; `heraldctl get nodes`"));
+  EXPECT_THAT(text(reply("pool", "nope"), "error"), HasSubstr("`heraldctl get pools` lists"));
+  EXPECT_THAT(text(reply("policy", "nope"), "error"), HasSubstr("; there are all"));
+}
+
 TEST_F(Explain, WhatIsFine) {
   const auto pool = ask("pool", "lan");
   EXPECT_EQ(text(pool, "verdict"), "in use");
