@@ -82,6 +82,19 @@ void take_back(const NodeName& node, const Operations::Parts& parts) {
   if (node == parts.self) parts.membership.unclaim_name();
 }
 
+// In a ring, who is neither its guard nor its ward hears nothing of a node in guard mode. A guard
+// of it that lives does; empty: there is none, or this node hears for itself.
+NodeName who_hears(const coord::MemberDocument& document, const Operations::Parts& parts,
+                   Instant now) {
+  if (parts.peers.report().peers.contains(document.node)) return {};
+  NodeName out;
+  for (const coord::GuardRef& guard : document.guards) {
+    if (guard.node == parts.self) return {};
+    if (out.empty() && parts.peers.heard(guard.node, now)) out = guard.node;
+  }
+  return out;
+}
+
 std::string store_state(const Operations::Parts& parts) {
   return parts.store_trouble.empty() ? "others wrote at the same time"
                                      : "the store does not answer: " + parts.store_trouble;
@@ -235,6 +248,13 @@ Operations::Verdict Operations::begin_force_dead(Pending& p, const Parts& parts,
         fmt::format("{} is alive: it was heard just now. Drain it (`heraldctl drain {}`), "
                     "or stop it",
                     node.str(), node.str()));
+  }
+  if (const NodeName guard = who_hears(*document, parts, now); !guard.empty()) {
+    return refused(
+        fmt::format("{0} may be alive: it sends no heartbeats to the node that was asked. Ask one "
+                    "that it sends "
+                    "them to, say {1}; if {1} is dead too, begin with that",
+                    node.str(), guard.str()));
   }
   if (!parts.may_revoke) {
     return refused("this node has no right to answer itself now: ask another node");

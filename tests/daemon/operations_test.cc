@@ -313,6 +313,28 @@ TEST_F(Operators, ForceDeadIsAtOnceAndUntilItStartsAgain) {
   EXPECT_TRUE(hosts_.at(dead).node->membership().joined()) << "in a new life";
 }
 
+// More than 8 nodes are a ring, where not everybody hears everybody.
+TEST_F(Operators, ForceDeadIsForThoseWhoWouldHearIt) {
+  coord::MemberDocument far;
+  far.node = NodeName("far");
+  far.rev = coord::Revision(7);
+  far.inc = coord::Incarnation(3);
+  far.guards = {{NodeName("gone"), coord::Incarnation(1)}, {NodeName("n2"), coord::Incarnation(1)}};
+  far.info.machine_id = "machine-far";
+  documents_[coord::member_key(far.node)] = far;
+  start_three();
+  const auto said = ask("n1", R"({"command":"force-dead","node":"far"})");
+  ASSERT_TRUE(said);
+  EXPECT_FALSE(said->accepted);
+  EXPECT_THAT(said->message, HasSubstr("sends no heartbeats to the node that was asked"));
+  EXPECT_THAT(said->message, HasSubstr("say n2"));
+  crash("n2");
+  pass(20s);  // nobody hears far any more: then it is the operator who knows
+  const auto then = ask("n1", R"({"command":"force-dead","node":"far"})");
+  ASSERT_TRUE(then);
+  EXPECT_TRUE(then->accepted) << then->message;
+}
+
 // The word holds as long as the operator waits: what he was told could not be done is not done
 // later.
 TEST_F(Operators, AClaimOfANameThatCameToNothingIsTakenBack) {
