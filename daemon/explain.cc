@@ -147,7 +147,17 @@ void tell_owner(const View& view, const IpAddress& ip, const coord::TableEntry& 
   story.fact(fmt::format("{}: {}", entry.owner->str(), lease.sentence()));
   story.set("lease", lease_word(lease.kind));
   story.set("guards", strings(lease.guards));
-  if (!may) {
+  const coord::MemberDocument* document = node.peers().find(*entry.owner);
+  if (document == nullptr || document->inc < entry.inc) {
+    // Only by its document can that life be shown to be over (T1).
+    story.fact(
+        fmt::format("{} owns it in incarnation {}, of which the store has no {}: nobody may "
+                    "take it over",
+                    entry.owner->str(), entry.inc.value, coord::member_key(*entry.owner).str()));
+    story.advise(
+        "documents were deleted, or an old copy of the store was put back: stop every heraldd, "
+        "then put back a newer copy or empty the store");
+  } else if (!may) {
     story.fact(
         fmt::format("{} owns it and may not any more: it will be handed over", entry.owner->str()));
   } else if (kept) {

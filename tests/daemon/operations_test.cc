@@ -313,6 +313,25 @@ TEST_F(Operators, ForceDeadIsAtOnceAndUntilItStartsAgain) {
   EXPECT_TRUE(hosts_.at(dead).node->membership().joined()) << "in a new life";
 }
 
+// T1: a life that no document knows can never be shown to be over. That must not look like waiting.
+TEST_F(Operators, AnOwnerWhoseDocumentWasDeletedIsTold) {
+  const IpAddress web = *IpAddress::parse(kWeb);
+  coord::TableDocument table;
+  table.shard = coord::shard_of(web);
+  table.rev = coord::Revision(4);
+  table.highest = coord::Epoch(2);
+  table.entries[web] = {
+      {{"default", "web"}}, NodeName("ghost"), coord::Incarnation(3), coord::Epoch(2), {}, {}};
+  documents_[coord::table_key(table.shard)] = table;
+  start("n1");
+  pass(60s);
+  EXPECT_EQ(speaker(kWeb), "nobody");
+  const auto why = report("n1", R"({"command":"explain","what":"ip","name":"10.25.150.201"})");
+  EXPECT_THAT(json::serialize(why.at("facts")),
+              HasSubstr("of which the store has no member/ghost"));
+  EXPECT_THAT(json::serialize(why), HasSubstr("stop every heraldd"));
+}
+
 // More than 8 nodes are a ring, where not everybody hears everybody.
 TEST_F(Operators, ForceDeadIsForThoseWhoWouldHearIt) {
   coord::MemberDocument far;
