@@ -12,6 +12,9 @@
 namespace herald::daemon {
 namespace {
 
+// For longer than a leader waits between its writes.
+constexpr Duration kWriteTroubleLasts = 3s;
+
 template <typename... F>
 struct Cases : F... {
   using F::operator()...;
@@ -178,6 +181,13 @@ void Node::answer(const StoreRequests::Asked& asked, const coord::StoreReply& re
     if (cas->outcome == coord::CasOutcome::Unknown || cas->outcome == coord::CasOutcome::NotSent) {
       trouble = cas->why.empty() ? "a write failed" : cas->why;
     }
+  }
+  // A full disk answers reads: what a write said stands until one succeeds, or none is tried.
+  if (std::holds_alternative<coord::CasDocument>(asked.request)) {
+    write_failed_ = trouble.empty() ? Instant::min() : now;
+  } else if (trouble.empty() && write_failed_ != Instant::min() &&
+             now < write_failed_ + kWriteTroubleLasts) {
+    trouble = store_trouble_;
   }
   if (trouble.empty() != store_trouble_.empty()) {
     log(trouble.empty() ? "store answers again" : "store trouble: " + trouble,

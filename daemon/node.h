@@ -142,6 +142,7 @@ class Node {
 
   StoreRequests store_;
   std::string store_trouble_;
+  Instant write_failed_ = Instant::min();  // the newest write, if it failed
 
   bool dirty_ = true;
   bool had_right_ = false, led_ = false;

@@ -90,6 +90,7 @@ class Explain : public testing::Test {
       return all;
     }
     const auto& cas = std::get<coord::CasDocument>(request);
+    if (disk_full_) return coord::CasReply{coord::CasOutcome::NotSent, "the disk is full"};
     documents_[coord::key_of(cas.document)] = cas.document;
     return coord::CasReply{coord::CasOutcome::Won, ""};
   }
@@ -118,6 +119,7 @@ class Explain : public testing::Test {
   Instant now_{1000s};
   Node node_;
   config::Manifests manifests_;
+  bool disk_full_ = false;
   std::map<coord::DocumentKey, coord::Document> documents_;
 };
 
@@ -171,6 +173,27 @@ TEST_F(Explain, WhomItShouldHearAndDoesNot) {
   n2.revoked = true;
   step(StoreChanged{{n2}});
   EXPECT_EQ(warnings({}), "[]");
+}
+
+// Reads succeed all the time: that is no reason to say that all is well, nor to say it in turns.
+TEST_F(Explain, AStoreThatTakesNoWritesIsInTrouble) {
+  const auto asked = [this](const char* line) {
+    return json::parse(answer(node_, {"embedded:/x", "packet", {}}, line, now_)).at("data");
+  };
+  const auto healthy = [&] { return asked(R"({"command":"status"})").at("store").at("healthy"); };
+  const auto pass = [this](Duration d) {
+    for (const Instant end = now_ + d; now_ < end; now_ += 10ms) step(TimePassed{});
+  };
+  EXPECT_EQ(healthy(), true);
+  disk_full_ = true;
+  pass(12s);
+  EXPECT_EQ(healthy(), false);
+  const std::string events = json::serialize(asked(R"({"command":"events"})"));
+  EXPECT_THAT(events, HasSubstr("store trouble: the disk is full"));
+  EXPECT_THAT(events, testing::Not(HasSubstr("store answers again")));
+  disk_full_ = false;
+  pass(1s);
+  EXPECT_EQ(healthy(), true);
 }
 
 TEST_F(Explain, WhatIsNotThere) {
