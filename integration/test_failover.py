@@ -55,7 +55,7 @@ class Failover(unittest.TestCase):
     def check(self, m):
         moves = m.event != failover.RETURN and "heraldd" in failover.EVENTS[m.event].moves
         self.assertEqual(m.dual, 0)
-        self.assertEqual(m.flaps, 0)
+        self.assertEqual(m.needless_flaps(), 0)
         self.assertEqual(m.moved, moves)
         self.assertLess(m.others, HICCUP_MS)
         limit = HICCUP_MS if m.event in NO_OUTAGE else OUTAGE_LIMIT_MS

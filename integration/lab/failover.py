@@ -114,10 +114,16 @@ class Measured:
     silent: float  # longest run of ARP or NDP requests that nobody answered
     dual: float  # two nodes answered
     flaps: int  # the answering node changed, more often than the move itself
+    late: int  # ARP or NDP requests that were answered long after they were asked
     others: float  # the longest outage of a VIP of another node
     moved: bool
     overruns: int  # probes that were not sent, because the client itself was late
     longest_pause: float
+
+    def needless_flaps(self):
+        """Without those of a stale answer: a process that is stopped in the very moment between its look
+        at the clock and the send gives that one when it goes on (docs/coordination.md, Limits)."""
+        return max(0, self.flaps - (2 * self.late if self.event == "freeze" else 0))
 
 
 def is_herald(system):
@@ -226,6 +232,7 @@ def judge(name, probe, before, vips):
         silent=max(seen[v]["outage_ms"] for v in vips),
         dual=max(s["dual_owner_ms"] for s in seen.values()),
         flaps=sum(flaps(s) for s in seen.values()),
+        late=sum(s["late"] for s in seen.values()),
         others=max((max(seen[v]["outage_ms"], seen[v]["udp"]["outage_ms"]) for v in rest),
                    default=0.0),
         moved=all(seen[v]["owners"] and seen[v]["owners"][-1]["node"] != before[v] for v in vips),
