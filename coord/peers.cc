@@ -4,6 +4,7 @@
 
 namespace herald::coord {
 namespace {
+constexpr Duration kReadAgain = 1s;
 constexpr Duration kRetry = 60ms;       // V3
 constexpr Duration kFreshRead = 100ms;  // V3
 }  // namespace
@@ -97,15 +98,20 @@ bool Peers::may_revoke(const Peer& peer, Instant now) const {
   return may_.silent && at && now >= *at;
 }
 
-bool Peers::wants_read(const Peer& peer) const {
-  return !peer.document.revoked && peer.silent_since && peer.read_sent < *peer.silent_since;
+// H2: once it falls silent, and now and then while that lasts: what the guard makes of a read also
+// depends on when it began to wait, which may be after it.
+std::optional<Instant> Peers::read_wanted_at(const Peer& peer) const {
+  if (peer.document.revoked || !peer.silent_since) return std::nullopt;
+  if (peer.read_sent < *peer.silent_since) return Instant();
+  return peer.read_sent + kReadAgain;
 }
 
 void Peers::tick(MayRevoke may, Instant now) {
   may_ = may;
   for (const auto& [node, peer] : peers_) {
     const bool over = may_revoke(peer, now);
-    if (!over && !wants_read(peer)) continue;
+    const auto read_at = read_wanted_at(peer);
+    if (!over && !(read_at && now >= *read_at)) continue;
     Pursuit& pursuit = pursuits_[node];
     if (pursuit.busy || now < pursuit.next_try) continue;
     pursuit.busy = true;
@@ -252,9 +258,8 @@ const MemberDocument* Peers::find(const NodeName& node) const {
 std::optional<Instant> Peers::next_deadline(MayRevoke may) const {
   std::optional<Instant> next;
   for (const auto& [node, peer] : peers_) {
-    std::optional<Instant> at;
-    if (wants_read(peer) || (may.fenced && (forced_dead(peer.document) || fenced(peer.document))))
-      at = Instant();
+    std::optional<Instant> at = read_wanted_at(peer);
+    if (may.fenced && (forced_dead(peer.document) || fenced(peer.document))) at = Instant();
     if (may.silent) at = earliest(at, revocable_at(peer));
     if (!at) continue;
     if (const auto it = pursuits_.find(node); it != pursuits_.end()) {

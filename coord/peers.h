@@ -91,7 +91,7 @@ class Peers {
   bool fenced(const MemberDocument& document) const;
   bool forced_dead(const MemberDocument& document) const;
   bool may_revoke(const Peer& peer, Instant now) const;
-  bool wants_read(const Peer& peer) const;
+  std::optional<Instant> read_wanted_at(const Peer& peer) const;
   void revoke(const Peer& peer);
 
   NodeName self_;

@@ -441,6 +441,19 @@ TEST(Revoking, GuardsOfTheSameWardTalk) {
   EXPECT_FALSE(orders.peers.at(NodeName("n")).talk);
 }
 
+TEST(Revoking, WhoStaysSilentIsReadNowAndThen) {  // H2
+  Revoking r;
+  r.report.peers[kB].silent = true;
+  r.peers.on_report(r.report, r.now);
+  ASSERT_EQ(r.tick().size(), 1u);
+  r.peers.on_read(kB, r.ward, r.now, r.now + 2ms);
+  EXPECT_EQ(r.peers.next_deadline({}), r.now + 1s);
+  r.now += 999ms;
+  EXPECT_TRUE(r.tick().empty());
+  r.now += 1ms;
+  EXPECT_EQ(r.tick().size(), 1u);
+}
+
 TEST(Revoking, TheReadThatTheFenceNeededIsFreshEnough) {  // V3
   Revoking r;
   r.report.peers[kB].silent = true;
