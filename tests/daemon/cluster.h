@@ -19,6 +19,7 @@
 #include "daemon/node.h"
 #include "daemon/operator_wire.h"
 #include "daemon/report.h"
+#include "tests/daemon/fake_store.h"
 
 namespace herald::daemon {
 
@@ -102,24 +103,15 @@ class Cluster : public testing::Test {
     one_speaker_each();
   }
 
+  // Whoever lives hears of what was written.
   coord::StoreReply store(const coord::StoreRequest& request) {
-    if (const auto* read = std::get_if<coord::ReadDocument>(&request)) {
-      const auto it = documents_.find(read->key);
-      return it == documents_.end() ? coord::ReadReply{} : coord::ReadReply{it->second};
+    auto reply = store_.answer(request);
+    const auto* cas = std::get_if<coord::CasReply>(&reply);
+    if (cas != nullptr && cas->outcome == coord::CasOutcome::Won) {
+      const auto& document = std::get<coord::CasDocument>(request).document;
+      for (const auto& [name, host] : hosts_) deliver(name, StoreChanged{{document}});
     }
-    if (std::holds_alternative<coord::ListDocuments>(request)) {
-      coord::ListReply all;
-      for (const auto& [key, d] : documents_) all.documents.push_back(d);
-      return all;
-    }
-    const auto& cas = std::get<coord::CasDocument>(request);
-    const auto key = coord::key_of(cas.document);
-    const auto it = documents_.find(key);
-    const auto rev = it == documents_.end() ? coord::Revision{} : coord::revision_of(it->second);
-    if (rev != cas.base) return coord::CasReply{coord::CasOutcome::Conflict, ""};
-    documents_[key] = cas.document;
-    for (const auto& [name, host] : hosts_) deliver(name, StoreChanged{{cas.document}});
-    return coord::CasReply{coord::CasOutcome::Won, ""};
+    return reply;
   }
 
   void pass(Duration d) {
@@ -186,7 +178,7 @@ class Cluster : public testing::Test {
   Instant now_{1000s};
   config::Manifests manifests_;
   std::map<std::string, Host> hosts_;
-  std::map<coord::DocumentKey, coord::Document> documents_;
+  FakeStore store_;
   std::deque<std::pair<std::string, Event>> queue_;
   std::map<std::uint64_t, OperatorAnswer> answers_;
   std::uint64_t asked_ = 0, starts_ = 0;

@@ -11,6 +11,7 @@
 
 #include "config/manifests.h"
 #include "daemon/report.h"
+#include "tests/daemon/fake_store.h"
 
 namespace herald::daemon {
 namespace {
@@ -80,19 +81,10 @@ class Explain : public testing::Test {
   }
 
   coord::StoreReply store(const coord::StoreRequest& request) {
-    if (const auto* read = std::get_if<coord::ReadDocument>(&request)) {
-      const auto it = documents_.find(read->key);
-      return it == documents_.end() ? coord::ReadReply{} : coord::ReadReply{it->second};
+    if (disk_full_ && std::holds_alternative<coord::CasDocument>(request)) {
+      return coord::CasReply{coord::CasOutcome::NotSent, "the disk is full"};
     }
-    if (std::holds_alternative<coord::ListDocuments>(request)) {
-      coord::ListReply all;
-      for (const auto& [key, d] : documents_) all.documents.push_back(d);
-      return all;
-    }
-    const auto& cas = std::get<coord::CasDocument>(request);
-    if (disk_full_) return coord::CasReply{coord::CasOutcome::NotSent, "the disk is full"};
-    documents_[coord::key_of(cas.document)] = cas.document;
-    return coord::CasReply{coord::CasOutcome::Won, ""};
+    return store_.answer(request);
   }
 
   void read(const char* file, const char* text) {
@@ -120,7 +112,7 @@ class Explain : public testing::Test {
   Node node_;
   config::Manifests manifests_;
   bool disk_full_ = false;
-  std::map<coord::DocumentKey, coord::Document> documents_;
+  FakeStore store_;
 };
 
 // Between the nodes stands a firewall, or they have different keys: it works, but status must warn.

@@ -10,6 +10,7 @@
 
 #include "config/manifests.h"
 #include "daemon/report.h"
+#include "tests/daemon/fake_store.h"
 
 namespace herald::daemon {
 namespace {
@@ -60,29 +61,10 @@ class Story : public testing::Test {
       if (std::holds_alternative<Exit>(effect)) exited_ = true;
       if (const auto* ask = std::get_if<AskStore>(&effect)) {
         ASSERT_LT(i, 10000u);
-        const auto more = node_.step(StoreAnswered{ask->id, store(ask->request)}, now_);
+        const auto more = node_.step(StoreAnswered{ask->id, store_.answer(ask->request)}, now_);
         effects.insert(effects.end(), more.begin(), more.end());
       }
     }
-  }
-
-  coord::StoreReply store(const coord::StoreRequest& request) {
-    if (const auto* read = std::get_if<coord::ReadDocument>(&request)) {
-      const auto it = documents_.find(read->key);
-      return it == documents_.end() ? coord::ReadReply{} : coord::ReadReply{it->second};
-    }
-    if (std::holds_alternative<coord::ListDocuments>(request)) {
-      coord::ListReply all;
-      for (const auto& [key, d] : documents_) all.documents.push_back(d);
-      return all;
-    }
-    const auto& cas = std::get<coord::CasDocument>(request);
-    const auto key = coord::key_of(cas.document);
-    const auto it = documents_.find(key);
-    const auto rev = it == documents_.end() ? coord::Revision{} : coord::revision_of(it->second);
-    if (rev != cas.base) return coord::CasReply{coord::CasOutcome::Conflict, ""};
-    documents_[key] = cas.document;
-    return coord::CasReply{coord::CasOutcome::Won, ""};
   }
 
   void read(const char* manifests) {
@@ -125,7 +107,7 @@ class Story : public testing::Test {
   Instant now_{1000s};
   Node node_;
   config::Manifests manifests_;
-  std::map<coord::DocumentKey, coord::Document> documents_;
+  FakeStore store_;
   coord::Guard guard_{NodeName("n1"), {}};
   l2::Grants grants_;
   std::vector<std::size_t> order_;
@@ -219,7 +201,8 @@ TEST_F(Story, StoppingIsSilentFirst) {
   const auto first_silence = std::find(order_.begin(), order_.end(), silence.index());
   const auto first_write = std::find(order_.begin(), order_.end(), write.index());
   EXPECT_LT(first_silence, first_write);
-  const auto& d = std::get<coord::MemberDocument>(documents_.at(coord::DocumentKey("member/n1")));
+  const auto& d =
+      std::get<coord::MemberDocument>(store_.documents.at(coord::DocumentKey("member/n1")));
   EXPECT_TRUE(d.revoked);
 }
 
@@ -276,7 +259,7 @@ TEST_F(Story, WhatComesTogetherIsDecidedTogether) {
     entry.owner = NodeName("n1");
     entry.inc = node_.membership().incarnation();
     entry.epoch = shard.highest;
-    documents_[coord::table_key(shard.shard)] = shard;
+    store_.documents[coord::table_key(shard.shard)] = shard;
     events.push_back(StoreChanged{{shard}});
   }
   ASSERT_NE(coord::shard_of(*IpAddress::parse("10.25.150.7")),

@@ -158,7 +158,7 @@ TEST_F(Operators, AnExcludedNodeHandsOver) {
 TEST_F(Operators, ACordonedNodeYieldsIfTheSettingSaysSo) {
   for (const auto cordoned : {Policies::Cordoned::Keep, Policies::Cordoned::Yield}) {
     hosts_.clear();
-    documents_.clear();
+    store_.documents.clear();
     cordoned_ = cordoned;
     manifests_.set_file("home.yaml", kHome);
     start_three();
@@ -322,7 +322,7 @@ TEST_F(Operators, AnOwnerWhoseDocumentWasDeletedIsTold) {
   table.highest = coord::Epoch(2);
   table.entries[web] = {
       {{"default", "web"}}, NodeName("ghost"), coord::Incarnation(3), coord::Epoch(2), {}, {}};
-  documents_[coord::table_key(table.shard)] = table;
+  store_.documents[coord::table_key(table.shard)] = table;
   start("n1");
   pass(60s);
   EXPECT_EQ(speaker(kWeb), "nobody");
@@ -340,7 +340,7 @@ TEST_F(Operators, ForceDeadIsForThoseWhoWouldHearIt) {
   far.inc = coord::Incarnation(3);
   far.guards = {{NodeName("gone"), coord::Incarnation(1)}, {NodeName("n2"), coord::Incarnation(1)}};
   far.info.machine_id = "machine-far";
-  documents_[coord::member_key(far.node)] = far;
+  store_.documents[coord::member_key(far.node)] = far;
   start_three();
   const auto said = ask("n1", R"({"command":"force-dead","node":"far"})");
   ASSERT_TRUE(said);
@@ -363,7 +363,7 @@ TEST_F(Operators, AClaimOfANameThatCameToNothingIsTakenBack) {
   other.inc = coord::Incarnation(3);
   other.guards = {{NodeName("n2"), coord::Incarnation(1)}};  // for ever, by itself
   other.info.machine_id = "another machine";
-  documents_[coord::member_key(other.node)] = other;
+  store_.documents[coord::member_key(other.node)] = other;
   start("n1");
   pass(3s);
   store_answers_ = false;

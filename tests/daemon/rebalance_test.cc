@@ -35,7 +35,7 @@ class Rebalancing : public Cluster {
   Rebalancing() : Cluster(home(7, "{}")) {}
   std::uint64_t table_writes() const {
     std::uint64_t out = 0;
-    for (const auto& [key, document] : documents_) {
+    for (const auto& [key, document] : store_.documents) {
       if (std::holds_alternative<coord::TableDocument>(document)) {
         out += coord::revision_of(document).value;
       }
