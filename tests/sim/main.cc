@@ -51,8 +51,9 @@ int run_many(std::uint64_t from, std::uint64_t count, unsigned jobs, bool first,
               events.load(), moves.load(), took.count(), static_cast<double>(count) / took.count(),
               bad.load());
   if (bad == 0) return 0;
-  std::printf("first bad seed: %lu; `herald_sim%s --seed %lu` tells its story\n", first_bad,
-              hunt ? " --hunt" : "", first_bad);
+  std::printf("first bad seed: %lu; `herald_sim%s --seed %lu` tells its story again:\n\n",
+              first_bad, hunt ? " --hunt" : "", first_bad);
+  tell_story(first_bad, hunt);
   return 1;
 }
 
