@@ -3,8 +3,6 @@
 #include <fmt/core.h>
 
 #include <algorithm>
-#include <set>
-#include <type_traits>
 #include <utility>
 
 #include "base/check.h"
