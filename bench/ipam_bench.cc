@@ -77,7 +77,7 @@ void plan_10000_services_100_pools(benchmark::State& state) {
     Pool pool;
     pool.name = PoolName("pool-" + std::to_string(i));
     pool.ranges = {IpRange::of(IpPrefix(IpAddress::v4((10u << 24) + (i << 8)), 24))};
-    pool.service_selector.emplace().match_labels = {{"group", std::to_string(i % 50)}};
+    pool.service_selectors.emplace_back().match_labels = {{"group", std::to_string(i % 50)}};
     pools.push_back(pool);
   }
   std::vector<Service> services;

@@ -30,7 +30,7 @@ void read_pool(MapReader& spec, MapReader& metadata, Translated& out) {
       pool.ranges.push_back(block.range);
     }
   }
-  pool.service_selector = spec.selector("serviceSelector");
+  pool.service_selectors = spec.selectors("serviceSelector");
   pool.disabled = spec.boolean("disabled").value_or(false);
   // YAML 1.1 writers leave Yes and No unquoted; here both are text.
   if (spec.choice("allowFirstLastIPs", {"Yes", "No"}) == 1) add_first_and_last(blocks, pool);
@@ -43,8 +43,8 @@ void read_l2_policy(MapReader& spec, Translated& out) {
   policy.rebalance = false;  // a lease stays with its holder
   policy.name = out.name;
   policy.source = out.source;
-  policy.service_selector = spec.selector("serviceSelector");
-  policy.node_selector = spec.selector("nodeSelector");
+  policy.service_selectors = spec.selectors("serviceSelector");
+  policy.node_selectors = spec.selectors("nodeSelector");
   policy.interfaces = read_interfaces(spec);
   policy.addresses.clear();  // both default to false
   if (spec.boolean("loadBalancerIPs") == true) {

@@ -57,8 +57,10 @@ void read_service(MapReader& root, Translated& out) {
   out.may_be_service = true;
   if (out.ns.empty()) out.ns = "default";
   MapReader spec = root.map("spec");
-  if (spec.text("type").value_or("ClusterIP") != "LoadBalancer") {
+  const std::string type = spec.text("type").value_or("ClusterIP");
+  if (type != "LoadBalancer") {
     out.may_be_service = !out.good;
+    out.object = UnmanagedService{{out.ns, out.name}, out.source, "its type is " + type};
     return;
   }
   Service service;

@@ -43,6 +43,16 @@ std::vector<AddressKind> address_kinds(MapReader& spec, const std::vector<std::s
   return out;
 }
 
+// `namespaces` beside namespaceSelector: both have to let a service in.
+void restrict_namespaces(const std::vector<std::string>& namespaces, Pool& pool) {
+  if (namespaces.empty()) return;
+  if (pool.namespace_selectors.empty()) pool.namespace_selectors.emplace_back();
+  for (LabelSelector& selector : pool.namespace_selectors) {
+    selector.match_expressions.push_back(
+        {"kubernetes.io/metadata.name", LabelSelector::Operator::In, namespaces});
+  }
+}
+
 void read_pool(MapReader& spec, MapReader& metadata, Translated& out) {
   out.sort = kSort<Pool>;
   Pool pool;
@@ -61,9 +71,9 @@ void read_pool(MapReader& spec, MapReader& metadata, Translated& out) {
     spec.error("addresses", "is missing: list what may be given out, like [10.0.0.0/24]");
   }
   for (const AddressBlock& block : blocks) pool.ranges.push_back(block.range);
-  pool.service_selector = spec.selector("serviceSelector");
-  pool.namespace_selector = spec.selector("namespaceSelector");
-  pool.namespaces = spec.texts("namespaces");
+  pool.service_selectors = spec.selectors("serviceSelector");
+  pool.namespace_selectors = spec.selectors("namespaceSelector");
+  restrict_namespaces(spec.texts("namespaces"), pool);
   if (const auto priority = spec.integer("priority", 1, 1'000'000)) {
     pool.priority = static_cast<int>(*priority);
   }
@@ -88,9 +98,9 @@ void read_l2_policy(MapReader& spec, Translated& out) {
   L2Policy policy;
   policy.name = out.name;
   policy.source = out.source;
-  policy.service_selector = spec.selector("serviceSelector");
-  policy.node_selector = spec.selector("nodeSelector");
-  policy.pools = names<PoolName>(spec, "pools");
+  policy.service_selectors = spec.selectors("serviceSelector");
+  policy.node_selectors = spec.selectors("nodeSelector");
+  policy.pools.names = names<PoolName>(spec, "pools");
   policy.interfaces = read_interfaces(spec);
   policy.addresses = address_kinds(spec, {"LoadBalancerIP", "ExternalIP"});
   for (MapReader& in : spec.maps("preferredNodes")) {
@@ -175,7 +185,7 @@ void read_peer(MapReader& spec, Translated& out) {
     spec.error("routerID", "'" + to_string(*peer.router_id) +
                                "' is no router ID: write it like an IPv4 address, not 0.0.0.0");
   }
-  peer.node_selector = spec.selector("nodeSelector");
+  peer.node_selectors = spec.selectors("nodeSelector");
   peer.source_address = spec.ip("sourceAddress");
   if (address && peer.source_address && peer.source_address->family() != address->family()) {
     spec.error("sourceAddress", "'" + to_string(*peer.source_address) +
@@ -250,9 +260,9 @@ void read_advertisement(MapReader& spec, Translated& out) {
   BgpAdvertisement ad;
   ad.name = out.name;
   ad.source = out.source;
-  ad.service_selector = spec.selector("serviceSelector");
-  ad.node_selector = spec.selector("nodeSelector");
-  ad.pools = names<PoolName>(spec, "pools");
+  ad.service_selectors = spec.selectors("serviceSelector");
+  ad.node_selectors = spec.selectors("nodeSelector");
+  ad.pools.names = names<PoolName>(spec, "pools");
   ad.peers = names<PeerName>(spec, "peers");
   ad.addresses = address_kinds(spec, {"LoadBalancerIP", "ExternalIP", "ClusterIP"});
   MapReader aggregation = spec.map("aggregationLength");

@@ -25,6 +25,9 @@ struct Collect {
   void operator()(const BgpAdvertisement& o) { out.advertisements.push_back(o); }
   void operator()(const NodeObject& o) { out.nodes.push_back(o); }
   void operator()(const NamespaceObject& o) { out.namespaces.push_back(o); }
+  void operator()(const EndpointSlice& o) { out.endpoint_slices.push_back(o); }
+  void operator()(const BfdProfile& o) { out.bfd_profiles.push_back(o); }
+  void operator()(const UnmanagedService& o) { out.unmanaged.push_back(o); }
 };
 
 template <typename T>
@@ -162,6 +165,9 @@ Desired Manifests::desired() const {
   sort_by_name(out.advertisements);
   sort_by_name(out.nodes);
   sort_by_name(out.namespaces);
+  sort_by_name(out.endpoint_slices);
+  sort_by_name(out.bfd_profiles);
+  sort_by_name(out.unmanaged);
   validate(out);
   return out;
 }

@@ -251,6 +251,11 @@ std::optional<LabelSelector> MapReader::selector(const std::string& key) {
   return out;
 }
 
+Selectors MapReader::selectors(const std::string& key) {
+  auto one = selector(key);
+  return one ? Selectors{std::move(*one)} : Selectors{};
+}
+
 void MapReader::not_yet(const std::string& key) {
   if (ask(key) != nullptr) {
     warning(key, "is understood, but not in force yet in this version: it has no effect");

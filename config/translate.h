@@ -5,6 +5,7 @@
 
 #include <cstddef>
 #include <string>
+#include <type_traits>
 #include <variant>
 #include <vector>
 
@@ -14,25 +15,20 @@
 namespace herald::config {
 
 // monostate: nothing of the model: an unrelated kind, a Service of another type, a bad object.
-using Object = std::variant<std::monostate, Service, Pool, L2Policy, BgpPeer, BgpAdvertisement,
-                            NodeObject, NamespaceObject>;
+using Object =
+    std::variant<std::monostate, Service, UnmanagedService, Pool, L2Policy, BgpPeer,
+                 BgpAdvertisement, BfdProfile, NodeObject, NamespaceObject, EndpointSlice>;
 
+// The place of T in Object: tells the sorts of objects apart, good or bad.
+template <typename T, typename Variant>
+struct PlaceIn;
+template <typename T, typename... Others>
+struct PlaceIn<T, std::variant<T, Others...>> : std::integral_constant<std::size_t, 0> {};
+template <typename T, typename First, typename... Others>
+struct PlaceIn<T, std::variant<First, Others...>>
+    : std::integral_constant<std::size_t, 1 + PlaceIn<T, std::variant<Others...>>::value> {};
 template <typename T>
-inline constexpr std::size_t kSort = 0;  // the place of T in Object
-template <>
-inline constexpr std::size_t kSort<Service> = 1;
-template <>
-inline constexpr std::size_t kSort<Pool> = 2;
-template <>
-inline constexpr std::size_t kSort<L2Policy> = 3;
-template <>
-inline constexpr std::size_t kSort<BgpPeer> = 4;
-template <>
-inline constexpr std::size_t kSort<BgpAdvertisement> = 5;
-template <>
-inline constexpr std::size_t kSort<NodeObject> = 6;
-template <>
-inline constexpr std::size_t kSort<NamespaceObject> = 7;
+inline constexpr std::size_t kSort = PlaceIn<T, Object>::value;
 
 struct Translated {
   std::string kind, ns, name;

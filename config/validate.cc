@@ -129,8 +129,8 @@ void check_peers(Desired& desired) {
       const BgpPeer& other = desired.peers[j];
       if (peer.address != other.address || peer.port != other.port) continue;
       // Peers for different nodes may well name the same router.
-      const bool apart =
-          peer.node_selector && other.node_selector && *peer.node_selector != *other.node_selector;
+      const bool apart = !peer.node_selectors.empty() && !other.node_selectors.empty() &&
+                         peer.node_selectors != other.node_selectors;
       if (apart) continue;
       desired.problems.push_back(
           {Severity::Error, peer.source, "BGPPeer", "", peer.name.str(), "spec.address",
@@ -146,6 +146,10 @@ bool meet(const std::vector<Name>& a, const std::vector<Name>& b) {  // an empty
   return a.empty() || b.empty() || std::any_of(a.begin(), a.end(), [&](const Name& n) {
            return std::find(b.begin(), b.end(), n) != b.end();
          });
+}
+
+bool meet(const PoolChoice& a, const PoolChoice& b) {  // labels may select any pool
+  return !a.selectors.empty() || !b.selectors.empty() || meet(a.names, b.names);
 }
 
 // A route that several advertisements select carries the communities of all of them, and has to
@@ -190,11 +194,11 @@ void validate(Desired& desired) {
   const auto pools = names_of(desired.pools), peers = names_of(desired.peers);
   for (const L2Policy& policy : desired.l2_policies) {
     check_names(desired, policy.source, "L2AnnouncementPolicy", policy.name, "spec.pools", "pool",
-                policy.pools, pools);
+                policy.pools.names, pools);
   }
   for (const BgpAdvertisement& ad : desired.advertisements) {
-    check_names(desired, ad.source, "BGPAdvertisement", ad.name, "spec.pools", "pool", ad.pools,
-                pools);
+    check_names(desired, ad.source, "BGPAdvertisement", ad.name, "spec.pools", "pool",
+                ad.pools.names, pools);
     check_names(desired, ad.source, "BGPAdvertisement", ad.name, "spec.peers", "BGPPeer", ad.peers,
                 peers);
   }

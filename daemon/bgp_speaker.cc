@@ -65,7 +65,8 @@ void BgpSpeaker::set(const Policies& policies, const Labels& labels, const std::
   if (!router_id_) choose_router_id(links, usable);
   std::map<PeerName, bgp::PeerConfig> wanted;
   for (const BgpPeer& peer : policies.desired().peers) {
-    if (leaving || !router_id_ || (peer.node_selector && !peer.node_selector->matches(labels))) {
+    if (leaving || !router_id_ || !selects(peer.node_selectors, labels) ||
+        !peer.interface.empty()) {
       continue;
     }
     const bgp::PeerConfig config = session_config(peer, *router_id_);

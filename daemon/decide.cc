@@ -8,10 +8,6 @@
 namespace herald::daemon {
 namespace {
 
-bool selects(const std::optional<LabelSelector>& selector, const Labels& labels) {
-  return !selector || selector->matches(labels);
-}
-
 template <typename T>
 bool contains(const std::vector<T>& list, const T& item) {
   return std::find(list.begin(), list.end(), item) != list.end();
@@ -67,25 +63,30 @@ bool Policies::excluded(const Labels& node) {
   return node.contains("node.kubernetes.io/exclude-from-external-load-balancers");
 }
 
-PoolName Policies::pool_of(const IpAddress& vip) const {
+const Pool* Policies::pool_of(const IpAddress& vip) const {
   for (const Pool& pool : desired_->pools) {
     if (pool.conflicts_with) continue;
     for (const IpRange& range : pool.ranges) {
-      if (range.family() == vip.family() && range.contains(vip)) return pool.name;
+      if (range.family() == vip.family() && range.contains(vip)) return &pool;
     }
   }
-  return {};
+  return nullptr;
+}
+
+PoolName Policies::pool_name_of(const IpAddress& vip) const {
+  const Pool* pool = pool_of(vip);
+  return pool == nullptr ? PoolName{} : pool->name;
 }
 
 bool Policies::selects_vip(const L2Policy& policy, const IpAddress& vip,
                            const std::vector<ObjectName>& services) const {
   if (!contains(policy.addresses, AddressKind::LoadBalancerIP)) return false;
-  if (!policy.pools.empty() && !contains(policy.pools, pool_of(vip))) return false;
-  if (!policy.service_selector) return !services.empty();
+  if (!policy.pools.all() && !policy.pools.chooses(pool_of(vip))) return false;
+  if (policy.service_selectors.empty()) return !services.empty();
   return std::any_of(services.begin(), services.end(), [&](const ObjectName& name) {
     const Service* known = service(name);
-    return policy.service_selector->matches(known != nullptr ? known->labels
-                                                             : service_labels(name));
+    return selects(policy.service_selectors,
+                   known != nullptr ? known->labels : service_labels(name));
   });
 }
 
@@ -94,7 +95,7 @@ std::vector<const L2Policy*> Policies::l2_policies(const IpAddress& vip,
                                                    const Labels& node) const {
   std::vector<const L2Policy*> out;
   for (const Compiled& c : l2_) {
-    if (selects(c.policy->node_selector, node) && selects_vip(*c.policy, vip, services)) {
+    if (selects(c.policy->node_selectors, node) && selects_vip(*c.policy, vip, services)) {
       out.push_back(c.policy);
     }
   }
@@ -116,7 +117,7 @@ L2Scope::L2Scope(const Policies& policies, const Labels& node,
                  const std::vector<coord::MemberLink>& links)
     : policies_(policies), links_(links) {
   for (const Policies::Compiled& c : policies.l2_) {
-    if (!selects(c.policy->node_selector, node)) continue;
+    if (!selects(c.policy->node_selectors, node)) continue;
     Selected& selected = selected_.emplace_back(Selected{c.policy, {}, 0});
     for (const coord::MemberLink& link : links) {
       selected.links.push_back(c.interfaces.matches(link.name));
@@ -151,7 +152,7 @@ l2::AnnounceTiming Policies::announce_timing(const std::string& link, const Labe
   std::optional<l2::AnnounceTiming> out;
   for (const Compiled& c : l2_) {
     const L2Policy& p = *c.policy;
-    if (!selects(p.node_selector, node) || !c.interfaces.matches(link)) continue;
+    if (!selects(p.node_selectors, node) || !c.interfaces.matches(link)) continue;
     const l2::AnnounceTiming wanted{static_cast<unsigned>(p.gratuitous_count),
                                     p.gratuitous_interval, p.gratuitous_refresh};
     if (!out) {
@@ -174,7 +175,7 @@ std::vector<bgp::Route> Policies::routes(const BgpPeer& peer, const Labels& node
   if (!others.empty()) {
     std::set<IpPrefix> theirs;
     for (const Labels& other : others) {
-      if (!selects(peer.node_selector, other)) continue;
+      if (!selects(peer.node_selectors, other)) continue;
       for (const bgp::Route& route : routes(peer, other, table)) theirs.insert(route.prefix);
     }
     auto own = routes(peer, node, table);
@@ -183,7 +184,7 @@ std::vector<bgp::Route> Policies::routes(const BgpPeer& peer, const Labels& node
   }
   std::vector<const BgpAdvertisement*> advertisements;
   for (const BgpAdvertisement& a : desired_->advertisements) {
-    if (admits(a.peers, peer.name) && selects(a.node_selector, node) &&
+    if (admits(a.peers, peer.name) && selects(a.node_selectors, node) &&
         contains(a.addresses, AddressKind::LoadBalancerIP)) {
       advertisements.push_back(&a);
     }
@@ -202,9 +203,9 @@ std::vector<bgp::Route> Policies::routes(const BgpPeer& peer, const Labels& node
       for (const BgpAdvertisement* a : advertisements) {
         const bool selected =
             std::any_of(entry.services.begin(), entry.services.end(), [&](const ObjectName& name) {
-              return selects(a->service_selector, service_labels(name));
+              return selects(a->service_selectors, service_labels(name));
             });
-        if (!selected || !admits(a->pools, pool_of(vip))) continue;
+        if (!selected || (!a->pools.all() && !a->pools.chooses(pool_of(vip)))) continue;
         if (!route) route = bgp::Route{IpPrefix::host(vip), {}};
         bgp::RouteAttributes& to = route->attributes;
         communities.insert(a->communities.begin(), a->communities.end());

@@ -44,8 +44,10 @@ class Policies {
   static bool excluded(const Labels& node);
   // The node is cordoned, and such nodes own only what no other may.
   bool yields(const NodeName& node) const { return yielding_.contains(node); }
-  // The pool that `vip` is in; empty name: none.
-  PoolName pool_of(const IpAddress& vip) const;
+  // The pool that `vip` is in; nullptr: none.
+  const Pool* pool_of(const IpAddress& vip) const;
+  // Its name; empty: none.
+  PoolName pool_name_of(const IpAddress& vip) const;
 
   // L2 policies that select this VIP on this node.
   std::vector<const L2Policy*> l2_policies(const IpAddress& vip,

@@ -50,7 +50,7 @@ std::optional<Story> explain_service(const View& view, const ObjectName& name) {
   }
   std::vector<std::string> said;
   for (const auto& [vip, entry] : held) {
-    const PoolName pool = policies.known() ? policies.pool_of(vip) : PoolName{};
+    const PoolName pool = policies.known() ? policies.pool_name_of(vip) : PoolName{};
     story.fact(
         fmt::format("{} is held for it in the IP table ({}), epoch {}", to_string(vip),
                     pool.empty() ? "in no pool any more, kept all the same" : "pool " + pool.str(),
@@ -214,7 +214,7 @@ Story explain_ip(const View& view, const IpAddress& ip) {
   Story story;
   story.object = "ip " + to_string(ip);
   story.set("ip", to_string(ip));
-  const PoolName pool = view.policies().known() ? view.policies().pool_of(ip) : PoolName{};
+  const PoolName pool = view.policies().known() ? view.policies().pool_name_of(ip) : PoolName{};
   story.set("pool", pool.str());
   tell_pools(view, ip, story);
 

@@ -80,9 +80,8 @@ void tell_usage(const View& view, const Pool& pool, Story& story) {
     if (s == nullptr) continue;
     const bool asks = std::any_of(s->requested.begin(), s->requested.end(),
                                   [&](const IpAddress& ip) { return in_ranges(pool, ip); });
-    const bool meant =
-        s->requested.empty() &&
-        ipam::pool_selects(pool, *s, ipam::selectable_labels(*s), namespaces.of(s->name.ns));
+    const bool meant = s->requested.empty() && ipam::pool_selects(pool, ipam::selectable_labels(*s),
+                                                                  namespaces.of(s->name.ns));
     if (!asks && !meant) continue;
     const char* reason = ipam::to_string(d.reason);
     if (refused.size() < 10) {
@@ -103,25 +102,22 @@ template <typename Policy>
 std::vector<std::string> tell_services(const View& view, const Policy& policy, Story& story) {
   std::vector<std::string> selected, ips;
   for (const Service& s : view.desired().services) {
-    if (policy.service_selector && !policy.service_selector->matches(s.labels)) continue;
+    if (!selects(policy.service_selectors, s.labels)) continue;
     const auto held = view.held_by(s.name);
     bool any = held.empty();
     for (const auto& [vip, entry] : held) {
-      if (!policy.pools.empty() && std::find(policy.pools.begin(), policy.pools.end(),
-                                             view.policies().pool_of(vip)) == policy.pools.end()) {
-        continue;
-      }
+      if (!policy.pools.chooses(view.policies().pool_of(vip))) continue;
       any = true;
       ips.push_back(to_string(vip));
     }
     if (any) selected.push_back(to_string(s.name));
   }
   story.fact(fmt::format("services selected (serviceSelector {}): {}",
-                         selector_text(policy.service_selector), some(selected)));
+                         to_string(policy.service_selectors), some(selected)));
   std::sort(ips.begin(), ips.end());
   ips.erase(std::unique(ips.begin(), ips.end()), ips.end());
   story.fact(
-      fmt::format("their IPs{}: {}", policy.pools.empty() ? "" : " in the pools named", some(ips)));
+      fmt::format("their IPs{}: {}", policy.pools.all() ? "" : " in the pools named", some(ips)));
   story.set("services", strings(selected));
   story.set("ips", strings(ips));
   if (selected.empty()) {
@@ -144,7 +140,7 @@ Story explain_l2(const View& view, const L2Policy& policy) {
   for (const auto& [name, peer] : view.node().peers().all()) {
     const coord::MemberDocument& d = peer.document;
     const Labels labels = view.policies().node_labels(name, d.info.labels);
-    if (policy.node_selector && !policy.node_selector->matches(labels)) continue;
+    if (!selects(policy.node_selectors, labels)) continue;
     std::vector<std::string> links;
     for (const coord::MemberLink& l : d.info.links) {
       if (matcher.matches(l.name)) links.push_back(l.name);
@@ -159,7 +155,7 @@ Story explain_l2(const View& view, const L2Policy& policy) {
   }
   if (nodes.empty()) {
     story.fact(
-        fmt::format("no node is selected (nodeSelector {})", selector_text(policy.node_selector)));
+        fmt::format("no node is selected (nodeSelector {})", to_string(policy.node_selectors)));
     story.advise("it selects no node: compare spec.nodeSelector with the nodes' labels");
   } else if (ready.empty()) {
     story.advise(
@@ -178,9 +174,9 @@ Story explain_bgp(const View& view, const BgpAdvertisement& ad) {
   Story story;
   story.fact(fmt::format("BGPAdvertisement read from {}", place_of(ad.source)));
   const auto ips = tell_services(view, ad, story);
-  const bool here = !ad.node_selector || ad.node_selector->matches(view.self_labels());
+  const bool here = selects(ad.node_selectors, view.self_labels());
   story.fact(fmt::format("this node is {} (nodeSelector {})", here ? "selected" : "not selected",
-                         selector_text(ad.node_selector)));
+                         to_string(ad.node_selectors)));
   std::vector<std::string> peers, up;
   for (const BgpPeer& peer : view.desired().peers) {
     if (!ad.peers.empty() &&
@@ -229,10 +225,8 @@ std::optional<Story> explain_pool(const View& view, std::string_view name) {
   }
   story.fact(fmt::format("read from {}", place_of(pool->source)));
   story.fact(fmt::format("addresses: {}", some(addresses)));
-  story.fact(fmt::format("for services {}, in namespaces {}{}",
-                         selector_text(pool->service_selector),
-                         selector_text(pool->namespace_selector),
-                         pool->namespaces.empty() ? "" : " of " + some(pool->namespaces)));
+  story.fact(fmt::format("for services {}, in namespaces {}", to_string(pool->service_selectors),
+                         to_string(pool->namespace_selectors)));
   if (!pool->auto_assign) story.fact("given on request alone (spec.autoAssign is false)");
   if (pool->conflicts_with) {
     story.fact(fmt::format("it overlaps the older pool {}: nothing is allocated from it",

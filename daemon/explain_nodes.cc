@@ -171,7 +171,7 @@ std::optional<Story> explain_peer(const View& view, std::string_view name) {
   if (session != view.node().sessions().end()) {
     tell_session(view, *peer, session->second, story);
   } else {
-    const bool selected = !peer->node_selector || peer->node_selector->matches(view.self_labels());
+    const bool selected = selects(peer->node_selectors, view.self_labels());
     story.set("state", "Absent");
     story.verdict = selected ? "no session: this node has no router id, or is stopping"
                              : "no session from this node: spec.nodeSelector does not select it";
@@ -263,7 +263,7 @@ void tell_member(const View& view, const NodeName& name, const coord::Peers::Pee
   if (view.policies().known()) {
     const Labels labels = view.policies().node_labels(name, d.info.labels);
     for (const L2Policy& p : view.desired().l2_policies) {
-      if (!p.node_selector || p.node_selector->matches(labels)) policies.push_back(p.name);
+      if (selects(p.node_selectors, labels)) policies.push_back(p.name);
     }
     const auto plan = place(view.policies(), holdings_of(node.table()), node.peers(),
                             {node.cluster().drained, {}}, view.instant());

@@ -132,7 +132,7 @@ json::array Report::services() const {
     std::string pool;
     for (const auto& [vip, entry] : view_.held_by(s.name)) {
       ips.emplace_back(to_string(vip));
-      const PoolName in = policies_.pool_of(vip);
+      const PoolName in = policies_.pool_name_of(vip);
       if (!in.empty() && pool.find(in.str()) == std::string::npos) {
         pool += (pool.empty() ? "" : ",") + in.str();
       }
@@ -159,7 +159,7 @@ json::array Report::ips() const {
     const std::string silent = view_.why_silent(vip, entry);
     out.push_back(json::object{{"ip", to_string(vip)},
                                {"services", names(services)},
-                               {"pool", policies_.known() ? policies_.pool_of(vip).str() : ""},
+                               {"pool", policies_.known() ? policies_.pool_name_of(vip).str() : ""},
                                {"owner", entry.owner ? entry.owner->str() : ""},
                                {"epoch", entry.epoch.value},
                                {"interfaces", strings(view_.links_of(vip, entry))},

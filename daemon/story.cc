@@ -91,10 +91,6 @@ std::string place_of(const Source& source) {
   return fmt::format("{}:{}", source.file, source.line);
 }
 
-std::string selector_text(const std::optional<LabelSelector>& selector) {
-  return selector ? to_string(*selector) : "<everything>";
-}
-
 json::array strings(const std::vector<std::string>& list) {
   return json::array(list.begin(), list.end());
 }

@@ -190,7 +190,7 @@ class Planner {
     for (const std::size_t i : by_rank_) {
       const Pool& pool = in_.pools[i];
       if (!pool.auto_assign || pool.disabled || pool.conflicts_with ||
-          !spaces_[i].has_family(family) || !pool_selects(pool, s, labels, ns_labels)) {
+          !spaces_[i].has_family(family) || !pool_selects(pool, labels, ns_labels)) {
         continue;
       }
       if (const auto ip = spaces_[i].lowest_free(family)) {
@@ -209,7 +209,7 @@ class Planner {
     const Labels& ns_labels = namespace_labels_.of(s.name.ns);
     for (const std::size_t i : by_rank_) {
       const Pool& pool = in_.pools[i];
-      if (wanted(i)) out.push_back({pool, spaces_[i], pool_selects(pool, s, labels, ns_labels)});
+      if (wanted(i)) out.push_back({pool, spaces_[i], pool_selects(pool, labels, ns_labels)});
     }
     return out;
   }

@@ -35,14 +35,9 @@ const Labels& NamespaceLabels::of(const std::string& ns) {
   return at->second;
 }
 
-bool pool_selects(const Pool& pool, const Service& service, const Labels& service_labels,
-                  const Labels& namespace_labels) {
-  if (!pool.namespaces.empty() && std::find(pool.namespaces.begin(), pool.namespaces.end(),
-                                            service.name.ns) == pool.namespaces.end()) {
-    return false;
-  }
-  if (pool.namespace_selector && !pool.namespace_selector->matches(namespace_labels)) return false;
-  return !pool.service_selector || pool.service_selector->matches(service_labels);
+bool pool_selects(const Pool& pool, const Labels& service_labels, const Labels& namespace_labels) {
+  return selects(pool.namespace_selectors, namespace_labels) &&
+         selects(pool.service_selectors, service_labels);
 }
 
 bool better_pool(const Pool& a, const Pool& b) {

@@ -24,10 +24,9 @@ class NamespaceLabels {
   std::map<std::string, Labels> labels_;
 };
 
-// Whether serviceSelector, namespaceSelector and namespaces all let the service in; what the pool
-// does not set lets everybody in. Neither disabled nor autoAssign matter here.
-bool pool_selects(const Pool& pool, const Service& service, const Labels& service_labels,
-                  const Labels& namespace_labels);
+// Whether the selectors of services and of namespaces both let the service in; what the pool does
+// not set lets everybody in. Neither disabled nor autoAssign matter here.
+bool pool_selects(const Pool& pool, const Labels& service_labels, const Labels& namespace_labels);
 
 // Best first: priority (1 before 2, none last), then the older, then by name.
 bool better_pool(const Pool& a, const Pool& b);

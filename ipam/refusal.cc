@@ -18,14 +18,11 @@ std::string and_more(std::vector<std::string> parts, std::size_t all, std::strin
 
 std::string selectors_of(const Pool& pool) {
   std::vector<std::string> parts;
-  if (!pool.namespaces.empty()) {
-    parts.push_back(fmt::format("namespaces {}", join(pool.namespaces, ", ")));
+  if (!pool.namespace_selectors.empty()) {
+    parts.push_back(fmt::format("namespaceSelector {}", to_string(pool.namespace_selectors)));
   }
-  if (pool.namespace_selector) {
-    parts.push_back(fmt::format("namespaceSelector {}", to_string(*pool.namespace_selector)));
-  }
-  if (pool.service_selector) {
-    parts.push_back(fmt::format("serviceSelector {}", to_string(*pool.service_selector)));
+  if (!pool.service_selectors.empty()) {
+    parts.push_back(fmt::format("serviceSelector {}", to_string(pool.service_selectors)));
   }
   return join(parts, "; ");
 }

@@ -17,6 +17,9 @@ struct Desired {
   std::vector<BgpAdvertisement> advertisements;
   std::vector<NodeObject> nodes;
   std::vector<NamespaceObject> namespaces;
+  std::vector<EndpointSlice> endpoint_slices;
+  std::vector<BfdProfile> bfd_profiles;
+  std::vector<UnmanagedService> unmanaged;
 
   std::vector<Problem> problems;
   int objects_read = 0;  // of any kind, good or bad

@@ -58,4 +58,17 @@ std::string to_string(const LabelSelector& selector) {
   return parts.empty() ? "<everything>" : join(parts, ",");
 }
 
+bool selects(const Selectors& selectors, const Labels& labels) {
+  return selectors.empty() ||
+         std::any_of(selectors.begin(), selectors.end(),
+                     [&](const LabelSelector& s) { return s.matches(labels); });
+}
+
+std::string to_string(const Selectors& selectors) {
+  if (selectors.empty()) return to_string(LabelSelector{});
+  std::string out;
+  for (const LabelSelector& s : selectors) out += (out.empty() ? "" : " or ") + to_string(s);
+  return out;
+}
+
 }  // namespace herald

@@ -30,4 +30,10 @@ struct LabelSelector {
 // "app=web,tier in (a,b),!canary": the form of kubectl. "<everything>" for an empty selector.
 std::string to_string(const LabelSelector& selector);
 
+// Several selectors choose what any of them chooses; none at all chooses everything.
+using Selectors = std::vector<LabelSelector>;
+bool selects(const Selectors& selectors, const Labels& labels);
+// "app=web or app=db"; "<everything>" for none.
+std::string to_string(const Selectors& selectors);
+
 }  // namespace herald

@@ -38,19 +38,38 @@ struct ServicePort {
   auto operator<=>(const ServicePort&) const = default;
 };
 
+// Which other services may have the same IP: those with the same key, if both sides permit it.
+struct Sharing {
+  std::string key;
+  std::vector<std::string> namespaces;  // beside its own; "*": all
+  // externalTrafficPolicy Local sends to the pods of one service only, so the selectors of both
+  // have to be the same, unless this permits other pods.
+  bool permit_different_pods = false;
+  bool operator==(const Sharing&) const = default;
+};
+
 // A v1 Service of type LoadBalancer that is ours to serve.
 struct Service {
   ObjectName name;
   Source source;
   CreationTime created;
   Labels labels;
+  Labels selector;  // spec.selector: its pods
+  std::optional<std::string> load_balancer_class;
   std::vector<IpFamily> families;  // spec.ipFamilies; empty: IPv4, then by the pools
   IpFamilyPolicy family_policy = IpFamilyPolicy::SingleStack;
   TrafficPolicy traffic_policy = TrafficPolicy::Cluster;
   std::vector<ServicePort> ports;
   std::vector<IpAddress> requested;  // by annotation or spec.loadBalancerIP
   std::string requested_by;          // the annotation or field that asked, for messages
-  std::vector<IpAddress> held;       // status.loadBalancer.ingress: what it already has
+  std::optional<PoolName> requested_pool;
+  std::string requested_pool_by;
+  std::optional<Sharing> sharing;
+  // Why what it asks for cannot be meant (two ways that exclude one another, text that is no
+  // address): it gets nothing new, and keeps what it has. Empty: all is well.
+  std::string invalid_request;
+  bool headless = false;        // clusterIP None: there is nothing to send traffic to
+  std::vector<IpAddress> held;  // status.loadBalancer.ingress: what it already has
   std::vector<IpAddress> external_ips;
   bool operator==(const Service&) const = default;
 };
@@ -62,14 +81,19 @@ struct Pool {
   CreationTime created;
   Labels labels;
   std::vector<IpRange> ranges;  // in the order given; what `avoid` excludes is still inside
-  std::optional<LabelSelector> service_selector;    // none: all
-  std::optional<LabelSelector> namespace_selector;  // none: all
-  std::vector<std::string> namespaces;              // empty: all
-  std::optional<int> priority;                      // 1 before 2; none last
+  Selectors service_selectors;
+  Selectors namespace_selectors;  // a namespace has its name as kubernetes.io/metadata.name
+  std::optional<int> priority;    // 1 before 2; none last
   bool auto_assign = true;
   bool disabled = false;
-  std::vector<IpRange> avoided;   // never chosen by ourselves nor on request (first and last)
-  bool avoid_buggy_ipv4 = false;  // the same for every IPv4 address that ends in .0 or .255
+  std::vector<IpRange> avoided;     // never chosen by ourselves nor on request (first and last)
+  bool avoid_buggy_ipv4 = false;    // the same for every IPv4 address that ends in .0 or .255
+  bool release_on_shrink = false;   // an IP that an edit put outside of it is replaced, not kept
+  bool release_on_refusal = false;  // so is one whose service asks for another that it cannot have
+  Duration release_hold = 0s;       // how long a released IP is kept for the same service
+  bool probe = true;                // look whether somebody uses an IP before announcing it first
+  bool one_pool = false;            // a service has the IPs of all families from here, or none
+  bool prefer_shared = true;        // a sharing service gets an IP in use before a free one
   std::optional<PoolName> conflicts_with;  // an older pool with an address in common: unused so far
   bool operator==(const Pool&) const = default;
 };
@@ -80,14 +104,27 @@ struct PreferredNodes {
   bool operator==(const PreferredNodes&) const = default;
 };
 
+// The pools that an announcement is about: named or selected by their labels; all if it does
+// neither.
+struct PoolChoice {
+  std::vector<PoolName> names;
+  Selectors selectors;  // here, none selects nothing
+  bool all() const { return names.empty() && selectors.empty(); }
+  // Whether it means an address of this pool; null: one of no pool.
+  bool chooses(const Pool* pool) const;
+  bool operator==(const PoolChoice&) const = default;
+};
+
 // L2AnnouncementPolicy: which services are announced by ARP/NDP, from which nodes and links.
 struct L2Policy {
   std::string name;
   Source source;
-  std::optional<LabelSelector> service_selector;  // none: all
-  std::optional<LabelSelector> node_selector;     // none: all
-  std::vector<PoolName> pools;                    // empty: all
-  std::vector<std::string> interfaces;            // RE2, unanchored, any of; empty: all usable
+  Selectors service_selectors;
+  Selectors node_selectors;
+  PoolChoice pools;
+  std::vector<std::string> classes;  // spec.loadBalancerClass, "" for a service without; empty: all
+  bool needs_endpoints = false;      // silent for a service that is known to have no endpoint
+  std::vector<std::string> interfaces;  // RE2, unanchored, any of; empty: all usable
   std::vector<AddressKind> addresses = {AddressKind::LoadBalancerIP};
   std::vector<PreferredNodes> preferred_nodes;
   bool rebalance = true;  // IPs move, gently, to a node that comes; else they stay where they are
@@ -104,22 +141,49 @@ struct PeerAsn {
   bool operator==(const PeerAsn&) const = default;
 };
 
+// Where a BGP password is.
+struct SecretKey {
+  std::string ns, name, key;
+  bool operator==(const SecretKey&) const = default;
+};
+
+// What one node does otherwise than a BGPPeer says.
+struct PeerOverride {
+  NodeName node;
+  std::optional<IpAddress> router_id;
+  std::optional<Asn> local_asn;
+  std::optional<IpAddress> source_address;
+  bool operator==(const PeerOverride&) const = default;
+};
+
 // BGPPeer.
 struct BgpPeer {
   PeerName name;
   Source source;
-  IpAddress address;
+  IpAddress address;      // unspecified if `interface` is set
+  std::string interface;  // unnumbered: the router at the other end of this link
   std::uint16_t port = 179;
   PeerAsn peer_asn;
   Asn local_asn;
-  std::optional<IpAddress> router_id;          // none: the node's own
-  std::optional<LabelSelector> node_selector;  // none: all
+  std::optional<IpAddress> router_id;  // none: the node's own
+  Selectors node_selectors;
   std::optional<IpAddress> source_address;
   Duration hold_time = 90s;
   Duration keepalive_time = 30s;
   Duration connect_retry_time = 5s;
   int multihop = 1;
   bool ipv4 = true, ipv6 = true;  // families
+  std::vector<PeerOverride> overrides;
+  // Read, checked and converted; what is not in force yet says so in a warning.
+  bool ttl_security = false;       // RFC 5082
+  bool extended_next_hop = false;  // RFC 8950
+  bool passive = false;
+  std::optional<SecretKey> password;
+  std::string bfd_profile;
+  bool graceful_restart = false;
+  Duration restart_time = 120s, long_lived_time = 0s;  // RFC 4724, RFC 9494
+  std::string vrf;
+  std::optional<std::uint32_t> max_prefixes_out;
   bool operator==(const BgpPeer&) const = default;
 };
 
@@ -132,18 +196,58 @@ struct LargeCommunity {
 struct BgpAdvertisement {
   std::string name;
   Source source;
-  std::optional<LabelSelector> service_selector;  // none: all
-  std::optional<LabelSelector> node_selector;     // none: all
-  std::vector<PoolName> pools;                    // empty: all
-  std::vector<PeerName> peers;                    // empty: all
+  Selectors service_selectors;
+  Selectors node_selectors;
+  PoolChoice pools;
+  std::vector<std::string> classes;  // as in L2Policy
+  bool needs_endpoints = false;      // as in L2Policy
+  std::vector<PeerName> peers;       // empty: all
+  bool ipv4 = true, ipv6 = true;     // of which family the IPs are
   std::vector<AddressKind> addresses = {AddressKind::LoadBalancerIP};
   unsigned aggregation_v4 = 32, aggregation_v6 = 128;
+  // A node with endpoints of one service would draw the traffic of all in the aggregate, so with
+  // externalTrafficPolicy Local the IP itself is announced, unless this says otherwise.
+  bool aggregate_local = false;
   std::vector<std::uint32_t> communities;  // RFC 1997
   std::vector<LargeCommunity> large_communities;
   std::optional<std::uint32_t> local_pref;
   std::optional<std::uint32_t> med;
   unsigned as_path_prepend = 0;
+  bool exclusive = false;  // from one eligible node, not from each
   bool operator==(const BgpAdvertisement&) const = default;
+};
+
+// BFDProfile (RFC 5880).
+struct BfdProfile {
+  std::string name;
+  Source source;
+  Duration receive_interval = 300ms, transmit_interval = 300ms;
+  unsigned detect_multiplier = 3;
+  std::optional<Duration> echo_interval;
+  bool passive = false;
+  unsigned minimum_ttl = 254;
+  bool operator==(const BfdProfile&) const = default;
+};
+
+// discovery.k8s.io/v1 EndpointSlice: where some of a service's pods are.
+struct Endpoint {
+  std::optional<NodeName> node;
+  bool ready = true, serving = true, terminating = false;
+  bool operator==(const Endpoint&) const = default;
+};
+struct EndpointSlice {
+  ObjectName name;
+  ObjectName service;
+  std::vector<Endpoint> endpoints;
+  bool operator==(const EndpointSlice&) const = default;
+};
+
+// A v1 Service that is not ours to serve, for those who ask why it has no IP.
+struct UnmanagedService {
+  ObjectName name;
+  Source source;
+  std::string why;  // "its type is ClusterIP", "its loadBalancerClass is example.com/other"
+  bool operator==(const UnmanagedService&) const = default;
 };
 
 // v1 Node: only what people say about it; what it is doing is a member document.
@@ -151,7 +255,9 @@ struct NodeObject {
   NodeName name;
   Source source;
   Labels labels;
-  bool cordoned = false;  // spec.unschedulable
+  bool cordoned = false;             // spec.unschedulable
+  bool ready = true;                 // condition Ready, unless it is False or Unknown
+  bool network_unavailable = false;  // condition NetworkUnavailable
   bool operator==(const NodeObject&) const = default;
 };
 

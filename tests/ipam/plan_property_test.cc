@@ -27,7 +27,7 @@ Pool any_pool(int i) {
   }
   if (*rc::gen::inRange(0, 3) == 0) p.priority = *rc::gen::inRange(1, 4);
   if (*rc::gen::inRange(0, 3) == 0) p.avoided = {IpRange::single(any_ip())};
-  if (*rc::gen::inRange(0, 4) == 0) p.service_selector = select({{"app", "a"}});
+  if (*rc::gen::inRange(0, 4) == 0) p.service_selectors = {select({{"app", "a"}})};
   p.auto_assign = *rc::gen::inRange(0, 6) != 0;
   p.disabled = *rc::gen::inRange(0, 8) == 0;
   p.avoid_buggy_ipv4 = *rc::gen::arbitrary<bool>();
@@ -128,7 +128,7 @@ RC_GTEST_PROP(PlanProperty, LowestFree, ()) {
   p.auto_assign = true;
   p.disabled = false;
   p.conflicts_with.reset();
-  p.service_selector.reset();
+  p.service_selectors.clear();
   p.ranges.resize(1);
   const int held = *rc::gen::inRange(0, 6);
   for (int i = 0; i < held; ++i) w.holdings[any_ip()] = {{"other", "x"}};

@@ -50,7 +50,7 @@ const Refused kRefused[] = {
     {"no pool that selects",
      [](World& w) {
        w.pools = {pool("lan", {"10.0.0.0/24"})};
-       w.pools[0].service_selector = select({{"app", "db"}});
+       w.pools[0].service_selectors = {select({{"app", "db"}})};
        w.services = {service("web")};
      },
      "NoMatchingPool", "lan does not select it (serviceSelector app=db)"},
@@ -64,10 +64,10 @@ const Refused kRefused[] = {
     {"another namespace",
      [](World& w) {
        w.pools = {pool("lan", {"10.0.0.0/24"})};
-       w.pools[0].namespaces = {"prod"};
+       w.pools[0].namespace_selectors = {select({{"kubernetes.io/metadata.name", "prod"}})};
        w.services = {service("web")};
      },
-     "NoMatchingPool", "namespaces prod"},
+     "NoMatchingPool", "namespaceSelector kubernetes.io/metadata.name=prod"},
     {"disabled",
      [](World& w) {
        w.pools = {pool("lan", {"10.0.0.0/24"})};
@@ -104,7 +104,7 @@ const Refused kRefused[] = {
     {"request in a pool for others",
      [](World& w) {
        w.pools = {pool("lan", {"10.0.0.0/24"})};
-       w.pools[0].namespace_selector = select({{"team", "a"}});
+       w.pools[0].namespace_selectors = {select({{"team", "a"}})};
        w.services = {service("web", 0, {"10.0.0.1"})};
      },
      "PoolSelectorMismatch", "namespaceSelector team=a"},
@@ -248,9 +248,9 @@ TEST(Plan, LowestFreeInTheOrderOfRangesPastWhatIsAvoided) {
 TEST(Plan, SelectorsSeePseudoLabels) {
   World w;
   w.pools = {pool("a", {"10.0.0.0/24"}), pool("b", {"10.0.1.0/24"}), pool("c", {"10.0.2.0/24"})};
-  w.pools[0].service_selector = select({{"io.kubernetes.service.name", "web"}});
-  w.pools[1].service_selector = select({{"io.kubernetes.service.namespace", "prod"}});
-  w.pools[2].namespace_selector = select({{"kubernetes.io/metadata.name", "lab"}});
+  w.pools[0].service_selectors = {select({{"io.kubernetes.service.name", "web"}})};
+  w.pools[1].service_selectors = {select({{"io.kubernetes.service.namespace", "prod"}})};
+  w.pools[2].namespace_selectors = {select({{"kubernetes.io/metadata.name", "lab"}})};
   w.services = {service("web"), service("x"), service("y"), service("z")};
   w.services[1].name.ns = "prod";
   w.services[2].name.ns = "lab";
@@ -285,7 +285,7 @@ TEST(Plan, NothingMovesAHeldAddress) {
       {"now avoided", [](World& w) { w.pools[0].avoided = {addresses("10.0.0.7")}; }, "lan"},
       {"no longer selected",
        [](World& w) {
-         w.pools[0].service_selector = select({{"app", "other"}});
+         w.pools[0].service_selectors = {select({{"app", "other"}})};
        },
        "lan"},
       {"request added that it meets", [](World& w) { w.services[0].requested = {ip("10.0.0.7")}; },
