@@ -16,6 +16,7 @@ void translate_into(const Value& document, const std::string& file, std::size_t 
   Translated object;
   object.source = {file, document.line};
   if (const Value* kind = document.find("kind")) object.kind = kind->text;
+  object.source.kind = object.kind;
   MapReader root(&document, "", object);
   if (root.present()) {
     const std::string api = root.text("apiVersion").value_or("");

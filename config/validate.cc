@@ -16,9 +16,22 @@ bool older(const Pool& a, const Pool& b) {
   return ca != cb ? ca < cb : a.name < b.name;
 }
 
+// Cilium takes such objects and reports what is wrong with them in their conditions; others refuse
+// them.
+bool accepts_conflicts(const Source& source) {
+  return source.kind.rfind("Cilium", 0) == 0;
+}
+
+// The kind that the user wrote, else the native one.
+std::string kind_of(const Source& source, const char* native) {
+  return source.kind.empty() ? native : source.kind;
+}
+
 void pool_problem(Desired& desired, const Pool& pool, const std::string& message) {
-  desired.problems.push_back({Severity::Error, pool.source, "LoadBalancerIPPool", "",
-                              pool.name.str(), "spec.addresses", message});
+  const bool cilium = accepts_conflicts(pool.source);
+  desired.problems.push_back({cilium ? Severity::Warning : Severity::Error, pool.source,
+                              kind_of(pool.source, "LoadBalancerIPPool"), "", pool.name.str(),
+                              cilium ? "spec.blocks" : "spec.addresses", message});
 }
 
 // Every range of every pool in one sorted sweep: many pools must not cost the square of them.
@@ -27,14 +40,17 @@ struct Piece {
   std::size_t pool = 0;  // by age
 };
 
-void check_within(Desired& desired, const Pool& pool) {
+// A pool that overlaps itself conflicts with itself: which of the two was meant is not ours to say.
+void check_within(Desired& desired, Pool& pool) {
   auto ranges = pool.ranges;
   std::sort(ranges.begin(), ranges.end());
   for (std::size_t i = 1; i < ranges.size(); ++i) {
     if (!ranges[i - 1].overlaps(ranges[i])) continue;
+    pool.conflicts_with = pool.name;
     pool_problem(desired, pool,
                  to_string(ranges[i]) + " overlaps " + to_string(ranges[i - 1]) +
-                     " of the same pool: remove one of the two");
+                     " of the same pool: nothing is allocated from it until one of the two is "
+                     "removed");
     return;  // one example is enough
   }
 }
@@ -53,6 +69,7 @@ void check_pools(Desired& desired) {
   for (std::size_t age = 0; age < by_age.size(); ++age) {
     Pool& pool = *by_age[age];
     check_within(desired, pool);
+    if (pool.conflicts_with) continue;
     for (const IpRange& range : pool.ranges) {
       auto it = taken.upper_bound(range.last);
       if (it == taken.begin()) continue;
@@ -68,17 +85,7 @@ void check_pools(Desired& desired) {
       break;
     }
     if (pool.conflicts_with) continue;
-    auto ranges = pool.ranges;
-    std::sort(ranges.begin(), ranges.end());
-    for (const IpRange& range : ranges) {
-      auto last = taken.upper_bound(range.last);
-      if (last != taken.begin() && std::prev(last)->second.range.overlaps(range)) {
-        IpRange& before = std::prev(last)->second.range;  // of this same pool
-        before.last = std::max(before.last, range.last);
-      } else {
-        taken.emplace(range.first, Piece{range, age});
-      }
-    }
+    for (const IpRange& range : pool.ranges) taken.emplace(range.first, Piece{range, age});
   }
 }
 
@@ -109,9 +116,9 @@ std::vector<std::string> names_of(const Objects& objects) {
 }
 
 template <typename Named>
-void check_names(Desired& desired, const Source& source, const char* kind, const std::string& name,
-                 const char* field, const char* what, const std::vector<Named>& wanted,
-                 const std::vector<std::string>& known) {
+void check_names(Desired& desired, const Source& source, const std::string& kind,
+                 const std::string& name, const char* field, const char* what,
+                 const std::vector<Named>& wanted, const std::vector<std::string>& known) {
   for (const Named& one : wanted) {
     if (std::find(known.begin(), known.end(), one.str()) != known.end()) continue;
     const auto meant = closest(one.str(), known);
@@ -127,14 +134,22 @@ void check_peers(Desired& desired) {
     const BgpPeer& peer = desired.peers[i];
     for (std::size_t j = 0; j < i; ++j) {
       const BgpPeer& other = desired.peers[j];
-      if (peer.address != other.address || peer.port != other.port) continue;
+      if (peer.address != other.address || peer.port != other.port ||
+          peer.interface != other.interface) {
+        continue;
+      }
       // Peers for different nodes may well name the same router.
       const bool apart = !peer.node_selectors.empty() && !other.node_selectors.empty() &&
                          peer.node_selectors != other.node_selectors;
       if (apart) continue;
+      const bool cilium = accepts_conflicts(peer.source);
       desired.problems.push_back(
-          {Severity::Error, peer.source, "BGPPeer", "", peer.name.str(), "spec.address",
-           "'" + to_string(peer.address) + "' is also the address of peer '" + other.name.str() +
+          {cilium ? Severity::Warning : Severity::Error, peer.source,
+           kind_of(peer.source, "BGPPeer"), "", peer.name.str(),
+           cilium ? "spec.bgpInstances" : "spec.address",
+           (peer.interface.empty() ? "'" + to_string(peer.address) + "' is also the address"
+                                   : "'" + peer.interface + "' is also the interface") +
+               " of peer '" + other.name.str() +
                "': remove one, or give each its own nodeSelector"});
       break;
     }
@@ -173,7 +188,8 @@ void check_communities(Desired& desired) {
       large.insert(other.large_communities.begin(), other.large_communities.end());
       if (octets(plain.size(), large.size()) <= kMaxOctets) continue;
       desired.problems.push_back(
-          {Severity::Warning, ad.source, "BGPAdvertisement", "", ad.name, "spec.communities",
+          {Severity::Warning, ad.source, kind_of(ad.source, "BGPAdvertisement"), "", ad.name,
+           accepts_conflicts(ad.source) ? "spec.advertisements" : "spec.communities",
            std::to_string(plain.size() + large.size()) +
                " communities come together where this and other advertisements, such as '" +
                other.name +
@@ -193,14 +209,14 @@ void validate(Desired& desired) {
   check_communities(desired);
   const auto pools = names_of(desired.pools), peers = names_of(desired.peers);
   for (const L2Policy& policy : desired.l2_policies) {
-    check_names(desired, policy.source, "L2AnnouncementPolicy", policy.name, "spec.pools", "pool",
-                policy.pools.names, pools);
+    check_names(desired, policy.source, kind_of(policy.source, "L2AnnouncementPolicy"), policy.name,
+                "spec.pools", "pool", policy.pools.names, pools);
   }
   for (const BgpAdvertisement& ad : desired.advertisements) {
-    check_names(desired, ad.source, "BGPAdvertisement", ad.name, "spec.pools", "pool",
-                ad.pools.names, pools);
-    check_names(desired, ad.source, "BGPAdvertisement", ad.name, "spec.peers", "BGPPeer", ad.peers,
-                peers);
+    check_names(desired, ad.source, kind_of(ad.source, "BGPAdvertisement"), ad.name, "spec.pools",
+                "pool", ad.pools.names, pools);
+    check_names(desired, ad.source, kind_of(ad.source, "BGPAdvertisement"), ad.name, "spec.peers",
+                "BGPPeer", ad.peers, peers);
   }
 }
 

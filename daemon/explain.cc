@@ -192,9 +192,7 @@ void tell_pools(const View& view, const IpAddress& ip, Story& story) {
     around.push_back(pool.name.str());
     story.fact(fmt::format(
         "it is in {} of pool {} ({}){}", to_string(*inside), pool.name.str(), place_of(pool.source),
-        pool.conflicts_with ? fmt::format(", which overlaps the older pool {} and gives "
-                                          "nothing",
-                                          pool.conflicts_with->str())
+        pool.conflicts_with ? ", which " + conflict_of(pool) + " and gives nothing"
         : pool.disabled     ? ", which is disabled"
                             : ""));
     for (const IpRange& range : pool.avoided) {

@@ -221,7 +221,8 @@ std::optional<Story> explain_pool(const View& view, std::string_view name) {
   std::vector<std::string> addresses, overlapped;
   for (const IpRange& r : pool->ranges) addresses.push_back(to_string(r));
   for (const Pool& other : view.desired().pools) {
-    if (other.conflicts_with == pool->name) overlapped.push_back(other.name.str());
+    if (other.conflicts_with == pool->name && &other != pool)
+      overlapped.push_back(other.name.str());
   }
   story.fact(fmt::format("read from {}", place_of(pool->source)));
   story.fact(fmt::format("addresses: {}", some(addresses)));
@@ -229,8 +230,7 @@ std::optional<Story> explain_pool(const View& view, std::string_view name) {
                          to_string(pool->namespace_selectors)));
   if (!pool->auto_assign) story.fact("given on request alone (spec.autoAssign is false)");
   if (pool->conflicts_with) {
-    story.fact(fmt::format("it overlaps the older pool {}: nothing is allocated from it",
-                           pool->conflicts_with->str()));
+    story.fact(fmt::format("it {}: nothing is allocated from it", conflict_of(*pool)));
   }
   if (!overlapped.empty()) {
     story.fact(fmt::format("younger pools that overlap it and give nothing: {}", some(overlapped)));
@@ -242,8 +242,7 @@ std::optional<Story> explain_pool(const View& view, std::string_view name) {
   story.set("conflicts_with", pool->conflicts_with ? pool->conflicts_with->str() : "");
   story.set("overlapped_by", strings(overlapped));
   tell_usage(view, *pool, story);
-  story.verdict = pool->conflicts_with
-                      ? "gives nothing: overlaps the older pool " + pool->conflicts_with->str()
+  story.verdict = pool->conflicts_with        ? "gives nothing: " + conflict_of(*pool)
                   : story.keeps_old_version() ? bad_verdict(story)
                   : pool->disabled            ? "disabled"
                                               : "in use";

@@ -33,7 +33,7 @@ std::string why_not(const PoolView& view, IpFamily family) {
   if (!view.selects) return fmt::format("does not select it ({})", selectors_of(pool));
   if (!pool.auto_assign) return "has autoAssign false: only on request";
   if (pool.disabled) return "is disabled";
-  return fmt::format("overlaps the older pool {}", pool.conflicts_with->str());
+  return conflict_of(pool);
 }
 
 Refusal exhausted_refusal(const Service& service, IpFamily family,
@@ -79,9 +79,9 @@ Refusal refuse_choice(const Service& service, IpFamily family, const std::vector
                           pool.name.str(), to_string(service.name), to_string(family))};
     }
     return {Reason::PoolConflict,
-            fmt::format("pool {}, which selects {}, overlaps the older pool {} and is not used: "
-                        "take the common addresses out of one of the two",
-                        pool.name.str(), to_string(service.name), pool.conflicts_with->str())};
+            fmt::format("pool {}, which selects {}, {} and is not used: take the common addresses "
+                        "out of one of the two",
+                        pool.name.str(), to_string(service.name), conflict_of(pool))};
   }
   std::vector<std::string> named;
   for (const PoolView& view : pools) {
@@ -152,10 +152,11 @@ Refusal refuse_by_pools(const Service& service, const IpAddress& ip,
                              what, name, selectors_of(pool))};
     } else if (pool.conflicts_with) {
       rank = 1;
-      refusal = {Reason::PoolConflict,
-                 fmt::format("{} is in pool {}, which overlaps the older pool {} and is not used: "
-                             "take the common addresses out of one of the two",
-                             what, name, pool.conflicts_with->str())};
+      refusal = {
+          Reason::PoolConflict,
+          fmt::format("{} is in pool {}, which {} and is not used: take the common addresses "
+                      "out of one of the two",
+                      what, name, conflict_of(pool))};
     } else if (pool.disabled) {
       rank = 2;
       refusal = {Reason::PoolDisabled,

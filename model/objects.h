@@ -19,6 +19,7 @@ namespace herald {
 struct Source {
   std::string file;
   int line = 0;
+  std::string kind = {};  // as it was written there, "CiliumLoadBalancerIPPool"
   bool operator==(const Source&) const = default;
 };
 
@@ -94,9 +95,12 @@ struct Pool {
   bool probe = true;                // look whether somebody uses an IP before announcing it first
   bool one_pool = false;            // a service has the IPs of all families from here, or none
   bool prefer_shared = true;        // a sharing service gets an IP in use before a free one
-  std::optional<PoolName> conflicts_with;  // an older pool with an address in common: unused so far
+  // A pool with an address in common, an older one or this very one: unused until that is mended.
+  std::optional<PoolName> conflicts_with;
   bool operator==(const Pool&) const = default;
 };
+// "overlaps the older pool lan", "overlaps itself"; empty without a conflict.
+std::string conflict_of(const Pool& pool);
 
 struct PreferredNodes {
   int weight = 1;  // 1..100

@@ -176,6 +176,38 @@ TEST(Manifests, FindWhatIsWrongBetweenObjects) {
             "this pool until its addresses are changed");
 }
 
+TEST(Manifests, APoolThatOverlapsItselfIsNotUsed) {
+  const std::string cilium =
+      "apiVersion: cilium.io/v2\nkind: CiliumLoadBalancerIPPool\nmetadata: {name: lan}\n";
+  const struct {
+    std::string text;
+    const char* problem;
+    Severity severity;
+  } cases[] = {
+      {kPool + "spec: {addresses: [10.0.0.64/28, 10.0.0.0/24]}\n",
+       "f.yaml:1: LoadBalancerIPPool lan: spec.addresses: 10.0.0.64-10.0.0.79 overlaps "
+       "10.0.0.0-10.0.0.255 of the same pool: nothing is allocated from it until one of the two is "
+       "removed",
+       Severity::Error},
+      {cilium + "spec: {blocks: [{cidr: 10.0.0.0/24}, {start: 10.0.0.255}]}\n",
+       "f.yaml:1: CiliumLoadBalancerIPPool lan: spec.blocks: 10.0.0.255 overlaps "
+       "10.0.0.0-10.0.0.255 of the same pool: nothing is allocated from it until one of the two is "
+       "removed",
+       Severity::Warning},
+  };
+  for (const auto& c : cases) {
+    Manifests m;
+    m.set_file("f.yaml", c.text);
+    const Desired d = m.desired();
+    ASSERT_EQ(d.pools.size(), 1U) << c.text;
+    EXPECT_EQ(d.pools[0].conflicts_with, PoolName("lan")) << c.text;
+    EXPECT_EQ(conflict_of(d.pools[0]), "overlaps itself");
+    ASSERT_EQ(d.problems.size(), 1U) << c.text;
+    EXPECT_EQ(to_string(d.problems[0]), c.problem);
+    EXPECT_EQ(d.problems[0].severity, c.severity);
+  }
+}
+
 TEST(Manifests, BoundHostileText) {
   for (const std::string& text :
        {std::string(200000, '['), std::string("a: &x [1]\nb: *x\n"), std::string("a: 1\na: 2\n"),
