@@ -61,6 +61,11 @@ class Planner {
     std::sort(cases_.begin(), cases_.end(),
               [](const Case& a, const Case& b) { return older_service(*a.service, *b.service); });
     for (Case& c : cases_) by_name_.emplace(c.service->name, &c);
+    for (const auto& [ip, mac] : in.quarantined) take(ip);
+    for (const auto& [ip, service] : in.resting) {
+      take(ip);
+      resting_of_[service].push_back(ip);
+    }
   }
 
   Plan run() {
@@ -80,15 +85,33 @@ class Planner {
     return (s.requested.empty() || has(s.requested, ip)) && permits_family(s, ip.family());
   }
 
+  // An edit put the IP outside of its pool, and this pool wants it back.
+  bool shrunk_away(const IpAddress& ip) const {
+    const auto from = in_.came_from.find(ip);
+    if (from == in_.came_from.end() || !pool_of(ip).empty()) return false;
+    return std::any_of(in_.pools.begin(), in_.pools.end(), [&](const Pool& pool) {
+      return pool.name == from->second && pool.release_on_shrink;
+    });
+  }
+  bool rests_for_another(const Service& s, const IpAddress& ip) const {
+    const auto resting = in_.resting.find(ip);
+    return resting != in_.resting.end() && resting->second != s.name;
+  }
+
   void keep_what_the_table_says() {
     for (const auto& [ip, holders] : in_.holdings) {
       if (holders.empty()) continue;
-      for (PoolSpace& space : spaces_) space.take(ip);
+      take(ip);
+      const bool lost = in_.quarantined.contains(ip) || shrunk_away(ip);
       for (const ObjectName& holder : holders) {
         const auto at = by_name_.find(holder);
         if (at == by_name_.end()) continue;
         Case& c = *at->second;
-        (permits(*c.service, ip) ? c.ips : c.stale).push_back(ip);
+        if (lost) {
+          dropped_.insert({ip, holder});
+        } else {
+          (permits(*c.service, ip) ? c.ips : c.stale).push_back(ip);
+        }
       }
     }
   }
@@ -96,7 +119,10 @@ class Planner {
   void adopt_from_status(Case& c) {
     const Service& s = *c.service;
     for (const IpAddress& ip : s.held) {
-      if (!may_adopt(ip) || holder_of(ip)) continue;
+      if (!may_adopt(ip) || holder_of(ip) || in_.quarantined.contains(ip) ||
+          rests_for_another(s, ip) || shrunk_away(ip)) {
+        continue;
+      }
       if (permits(s, ip)) {
         add(c, ip, c.ips);
       } else if (!s.requested.empty()) {
@@ -149,9 +175,13 @@ class Planner {
     if (Refusal r = refuse_by_pools(s, ip, containing, in_.pools); r.reason != Reason::Allocated) {
       return r;
     }
+    if (const auto user = in_.quarantined.find(ip); user != in_.quarantined.end()) {
+      return refuse_quarantined(s, ip, user->second);
+    }
     if (const auto holder = holder_of(ip)) {
       return refuse_held(ip, *holder, !by_name_.contains(*holder));
     }
+    if (rests_for_another(s, ip)) return refuse_resting(s, ip, in_.resting.at(ip));
     add(c, ip, c.ips);
     return {};
   }
@@ -181,18 +211,33 @@ class Planner {
     });
   }
 
-  // The lowest free address of the best pool; a refusal if there is none.
+  // What the service had a moment ago, else the lowest free address of the best pool; a refusal if
+  // there is none.
   std::optional<Refusal> choose(Case& c, IpFamily family) {
     const Service& s = *c.service;
     bool exhausted = false;
     const Labels labels = selectable_labels(s);
     const Labels& ns_labels = namespace_labels_.of(s.name.ns);
+    std::vector<std::size_t> usable;
     for (const std::size_t i : by_rank_) {
       const Pool& pool = in_.pools[i];
-      if (!pool.auto_assign || pool.disabled || pool.conflicts_with ||
-          !spaces_[i].has_family(family) || !pool_selects(pool, labels, ns_labels)) {
-        continue;
+      if (pool.auto_assign && !pool.disabled && !pool.conflicts_with &&
+          spaces_[i].has_family(family) && pool_selects(pool, labels, ns_labels)) {
+        usable.push_back(i);
       }
+    }
+    if (const auto resting = resting_of_.find(s.name); resting != resting_of_.end()) {
+      for (const IpAddress& ip : resting->second) {
+        const bool in_a_pool =
+            ip.family() == family && std::any_of(usable.begin(), usable.end(), [&](std::size_t i) {
+              return spaces_[i].contains(ip) && !spaces_[i].avoids(ip);
+            });
+        if (!in_a_pool || in_.quarantined.contains(ip) || holder_of(ip)) continue;
+        add(c, ip, c.ips);
+        return std::nullopt;
+      }
+    }
+    for (const std::size_t i : usable) {
       if (const auto ip = spaces_[i].lowest_free(family)) {
         add(c, *ip, c.ips);
         return std::nullopt;
@@ -222,8 +267,12 @@ class Planner {
     return std::nullopt;
   }
 
-  void add(Case& c, const IpAddress& ip, std::vector<IpAddress>& to) {
+  void take(const IpAddress& ip) {
     for (PoolSpace& space : spaces_) space.take(ip);
+  }
+
+  void add(Case& c, const IpAddress& ip, std::vector<IpAddress>& to) {
+    take(ip);
     added_.emplace(ip, c.service->name);
     to.push_back(ip);
   }
@@ -234,6 +283,7 @@ class Planner {
       dropped_.insert({ip, c.service->name});
       return;
     }
+    if (in_.resting.contains(ip)) return;
     for (PoolSpace& space : spaces_) space.give_back(ip);
   }
 
@@ -307,6 +357,7 @@ class Planner {
   std::map<ObjectName, Case*> by_name_;
   std::map<IpAddress, ObjectName> added_;
   std::set<Holding> dropped_;
+  std::map<ObjectName, std::vector<IpAddress>> resting_of_;
 };
 
 }  // namespace

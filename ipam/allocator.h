@@ -20,6 +20,7 @@
 #include "ipam/reason.h"
 #include "model/objects.h"
 #include "net/ip.h"
+#include "net/mac.h"
 
 namespace herald::ipam {
 
@@ -32,6 +33,15 @@ struct Input {
   const std::vector<Service>& services;
   const Holdings& holdings;
   bool complete = false;  // Desired::complete: a service that is missing is surely not wanted
+  // Released IPs that are kept for the service that had them (Pool::release_hold): nobody else gets
+  // them, and it gets them rather than others.
+  std::map<IpAddress, ObjectName> resting = {};
+  // IPs that a probe found in use by another station, and which: nobody gets them, and who holds
+  // one gets another. Never one that was announced already: what serves is not taken away.
+  std::map<IpAddress, MacAddress> quarantined = {};
+  // The pool that an IP was given from, for Pool::release_on_shrink. To be said of an IP as long as
+  // the table or a status names it; without this an IP that is in no pool any more is kept.
+  std::map<IpAddress, PoolName> came_from = {};
 };
 
 // One IP for one service.
@@ -59,7 +69,7 @@ struct Decision {
 struct PoolUsage {
   PoolName name;
   Uint128 total_v4 = 0, total_v6 = 0;  // without what the pool avoids
-  Uint128 used_v4 = 0, used_v6 = 0;    // held by whomever, chosen by us or not
+  Uint128 used_v4 = 0, used_v6 = 0;    // held by whomever, resting or quarantined
   Uint128 available_v4 = 0, available_v6 = 0;
   Uint128 total() const;
   Uint128 used() const;

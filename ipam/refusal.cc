@@ -193,4 +193,19 @@ Refusal refuse_held(const IpAddress& ip, const ObjectName& holder, bool gone) {
                       to_string(ip), to_string(holder))};
 }
 
+Refusal refuse_resting(const Service& service, const IpAddress& ip, const ObjectName& owner) {
+  return {
+      Reason::AlreadyAllocated,
+      fmt::format("{}, requested for {}, was released by {} and is kept for it until the pool's "
+                  "releaseHold is over: wait, or ask for another address",
+                  to_string(ip), to_string(service.name), to_string(owner))};
+}
+
+Refusal refuse_quarantined(const Service& service, const IpAddress& ip, const MacAddress& user) {
+  return {Reason::AlreadyAllocated,
+          fmt::format("{}, requested for {}, is in use by another station ({}): give that one "
+                      "another address, or ask for another here",
+                      to_string(ip), to_string(service.name), to_string(user))};
+}
+
 }  // namespace herald::ipam

@@ -8,6 +8,7 @@
 #include "ipam/pool_space.h"
 #include "ipam/reason.h"
 #include "model/objects.h"
+#include "net/mac.h"
 
 namespace herald::ipam {
 
@@ -39,5 +40,11 @@ Refusal refuse_by_pools(const Service& service, const IpAddress& ip,
 
 // The IP belongs to `holder`; `gone`: a service that the manifests do not have.
 Refusal refuse_held(const IpAddress& ip, const ObjectName& holder, bool gone);
+
+// A released IP that is kept for `owner` for a while.
+Refusal refuse_resting(const Service& service, const IpAddress& ip, const ObjectName& owner);
+
+// A probe was answered by `user`.
+Refusal refuse_quarantined(const Service& service, const IpAddress& ip, const MacAddress& user);
 
 }  // namespace herald::ipam

@@ -50,8 +50,13 @@ struct World {
   std::vector<Service> services;
   Holdings holdings;
   bool complete = true;
+  std::map<IpAddress, ObjectName> resting = {};
+  std::map<IpAddress, MacAddress> quarantined = {};
+  std::map<IpAddress, PoolName> came_from = {};
 
-  Plan look() const { return plan({pools, namespaces, services, holdings, complete}); }
+  Plan look() const {
+    return plan({pools, namespaces, services, holdings, complete, resting, quarantined, came_from});
+  }
   // Plans and carries out, until nothing changes.
   Plan settle() {
     for (int round = 0; round < 10; ++round) {
