@@ -1,15 +1,12 @@
 #include "config/yaml_document.h"
 
-#include <yaml-cpp/eventhandler.h>
-#include <yaml-cpp/exceptions.h>
-#include <yaml-cpp/parser.h>
+#include <yaml.h>
 
 #include <algorithm>
 #include <array>
 #include <cctype>
-#include <exception>
+#include <optional>
 #include <set>
-#include <sstream>
 #include <utility>
 
 namespace herald::config {
@@ -40,127 +37,163 @@ Value::Type type_of_plain(std::string_view text) {
   return looks_like_number(text) ? Value::Type::Number : Value::Type::String;
 }
 
-// Builds the tree from the parser's events. Faults are thrown as the parser's own exception, and
-// caught in parse_chunk() together with those.
-class Builder : public YAML::EventHandler {
+// Builds the tree from the parser's events. The first fault ends it.
+class Builder {
  public:
   Builder(int first_line, std::size_t& nodes) : first_line_(first_line), nodes_(nodes) {}
 
-  void OnDocumentStart(const YAML::Mark& /*mark*/) override {}
-  void OnDocumentEnd() override {}
-  void OnNull(const YAML::Mark& mark, YAML::anchor_t /*anchor*/) override {
-    add(mark, Value::Type::Null, "");
-  }
-  void OnAlias(const YAML::Mark& mark, YAML::anchor_t /*anchor*/) override {
-    throw YAML::ParserException(mark, "an alias (*name) is not supported: write the value out");
-  }
-  void OnScalar(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t /*anchor*/,
-                const std::string& value) override {
-    if (!stack_.empty() && stack_.back().type == Value::Type::Map && has_key_.back() == 0) {
-      auto& keys = stack_.back().keys;
-      if (!seen_.back().insert(value).second) {
-        throw YAML::ParserException(mark, "key '" + value.substr(0, 64) + "' is there twice");
-      }
-      keys.push_back(value);
-      has_key_.back() = 1;
-      count(mark);
-      return;
+  std::optional<SyntaxError> take_in(const yaml_event_t& event) {
+    line_ = first_line_ + static_cast<int>(event.start_mark.line);
+    switch (event.type) {
+      case YAML_SCALAR_EVENT:
+        return scalar(event.data.scalar);
+      case YAML_ALIAS_EVENT:
+        return fault("an alias (*name) is not supported: write the value out");
+      case YAML_SEQUENCE_START_EVENT:
+        return open(Value::Type::List);
+      case YAML_MAPPING_START_EVENT:
+        return open(Value::Type::Map);
+      case YAML_SEQUENCE_END_EVENT:
+      case YAML_MAPPING_END_EVENT:
+        close();
+        return std::nullopt;
+      default:
+        return std::nullopt;
     }
-    add(mark, tag == "?" || tag.empty() ? type_of_plain(value) : Value::Type::String, value);
   }
-  void OnSequenceStart(const YAML::Mark& mark, const std::string& /*tag*/,
-                       YAML::anchor_t /*anchor*/, YAML::EmitterStyle::value /*style*/) override {
-    open(mark, Value::Type::List);
-  }
-  void OnSequenceEnd() override { close(); }
-  void OnMapStart(const YAML::Mark& mark, const std::string& /*tag*/, YAML::anchor_t /*anchor*/,
-                  YAML::EmitterStyle::value /*style*/) override {
-    open(mark, Value::Type::Map);
-  }
-  void OnMapEnd() override { close(); }
-
-  Value take() { return std::move(root_); }
+  // The document that has just ended.
+  Value take() { return std::exchange(root_, Value{}); }
 
  private:
-  void count(const YAML::Mark& mark) {
-    if (++nodes_ > kMaxNodes) {
-      throw YAML::ParserException(
-          mark, "more than " + std::to_string(kMaxNodes) + " values in one file: split it");
-    }
+  // A list or map that has not ended.
+  struct Open {
+    Value value;
+    bool has_key = false;        // a key waits for its value
+    std::set<std::string> seen;  // the keys, once they are many
+  };
+
+  SyntaxError fault(const std::string& message) const { return {line_, message}; }
+  bool wants_key() const {
+    return !open_.empty() && open_.back().value.type == Value::Type::Map && !open_.back().has_key;
   }
-  void check_key(const YAML::Mark& mark) const {
-    if (!stack_.empty() && stack_.back().type == Value::Type::Map && has_key_.back() == 0) {
-      throw YAML::ParserException(mark, "a key must be plain text");
+  std::optional<SyntaxError> count() {
+    if (++nodes_ <= kMaxNodes) return std::nullopt;
+    return fault("more than " + std::to_string(kMaxNodes) + " values in one file: split it");
+  }
+
+  std::optional<SyntaxError> scalar(const auto& data) {
+    std::string text(reinterpret_cast<const char*>(data.value), data.length);
+    if (wants_key()) return key(std::move(text));
+    const bool plain = data.style == YAML_PLAIN_SCALAR_STYLE && data.tag == nullptr;
+    Value value;
+    value.type = plain ? type_of_plain(text) : Value::Type::String;
+    value.line = line_;
+    if (value.type != Value::Type::Null) value.text = std::move(text);
+    place(std::move(value));
+    return count();
+  }
+
+  std::optional<SyntaxError> key(std::string text) {
+    Open& map = open_.back();
+    auto& keys = map.value.keys;
+    bool twice = false;
+    if (keys.size() < kManyKeys) {
+      twice = std::find(keys.begin(), keys.end(), text) != keys.end();
+    } else {
+      if (map.seen.empty()) map.seen.insert(keys.begin(), keys.end());
+      twice = !map.seen.insert(text).second;
     }
+    if (twice) return fault("key '" + text.substr(0, 64) + "' is there twice");
+    keys.push_back(std::move(text));
+    map.has_key = true;
+    return count();
+  }
+
+  std::optional<SyntaxError> open(Value::Type type) {
+    if (wants_key()) return fault("a key must be plain text");
+    if (open_.size() >= kMaxDepth) {
+      return fault("nested deeper than " + std::to_string(kMaxDepth) + " levels");
+    }
+    Open& fresh = open_.emplace_back();
+    fresh.value.type = type;
+    fresh.value.line = line_;
+    return count();
+  }
+  void close() {
+    Value value = std::move(open_.back().value);
+    open_.pop_back();
+    place(std::move(value));
   }
   void place(Value value) {
-    if (stack_.empty()) {
+    if (open_.empty()) {
       root_ = std::move(value);
       return;
     }
-    has_key_.back() = 0;
-    stack_.back().items.push_back(std::move(value));
-  }
-  void add(const YAML::Mark& mark, Value::Type type, const std::string& text) {
-    check_key(mark);
-    count(mark);
-    Value value;
-    value.type = type;
-    value.line = first_line_ + mark.line;
-    value.text = text;
-    place(std::move(value));
-  }
-  void open(const YAML::Mark& mark, Value::Type type) {
-    check_key(mark);
-    count(mark);
-    if (stack_.size() >= kMaxDepth) {
-      throw YAML::ParserException(mark,
-                                  "nested deeper than " + std::to_string(kMaxDepth) + " levels");
-    }
-    Value value;
-    value.type = type;
-    value.line = first_line_ + mark.line;
-    stack_.push_back(std::move(value));
-    has_key_.push_back(0);
-    seen_.emplace_back();
-  }
-  void close() {
-    Value value = std::move(stack_.back());
-    stack_.pop_back();
-    has_key_.pop_back();
-    seen_.pop_back();
-    place(std::move(value));
+    open_.back().has_key = false;
+    open_.back().value.items.push_back(std::move(value));
   }
 
+  static constexpr std::size_t kManyKeys = 16;
+
   int first_line_;
+  int line_ = 0;  // of the event that is taken in
   std::size_t& nodes_;
   Value root_;
-  std::vector<Value> stack_;
-  std::vector<char> has_key_;  // per open container: a key waits for its value
-  std::vector<std::set<std::string>> seen_;
+  std::vector<Open> open_;
+};
+
+// libyaml's parser over one text.
+class Parser {
+ public:
+  explicit Parser(std::string_view text) {
+    ready_ = yaml_parser_initialize(&parser_) == 1;
+    if (!ready_) return;
+    yaml_parser_set_encoding(&parser_, YAML_UTF8_ENCODING);
+    yaml_parser_set_input_string(&parser_, reinterpret_cast<const unsigned char*>(text.data()),
+                                 text.size());
+  }
+  ~Parser() {
+    if (ready_) yaml_parser_delete(&parser_);
+  }
+  Parser(const Parser&) = delete;
+  Parser& operator=(const Parser&) = delete;
+
+  bool next(yaml_event_t& event) { return ready_ && yaml_parser_parse(&parser_, &event) == 1; }
+  // After next() has failed; lines from 0.
+  SyntaxError error() const {
+    const char* problem = parser_.problem;
+    if (!ready_ || problem == nullptr) return {0, "this is no YAML, or there is no memory left"};
+    std::string message = problem;
+    if (parser_.context != nullptr) message += std::string(" ") + parser_.context;
+    return {static_cast<int>(parser_.problem_mark.line), message};
+  }
+
+ private:
+  yaml_parser_t parser_{};
+  bool ready_ = false;
 };
 
 void parse_chunk(std::string_view chunk, int first_line, std::size_t& nodes, YamlFile& out) {
-  try {
-    std::istringstream in{std::string(chunk)};
-    YAML::Parser parser(in);
-    // On some malformed text the parser yields empty documents without end and without progress.
-    const std::size_t limit = nodes + 2 * chunk.size() + 16;
-    while (true) {
-      if (++nodes > limit) {
-        out.errors.push_back({first_line, "this is no YAML"});
-        return;
-      }
-      Builder builder(first_line, nodes);
-      if (!parser.HandleNextDocument(builder)) return;
+  Parser parser(chunk);
+  Builder builder(first_line, nodes);
+  for (bool more = true; more;) {
+    yaml_event_t event;
+    if (!parser.next(event)) {
+      SyntaxError bad = parser.error();
+      out.errors.push_back({first_line + bad.line, std::move(bad.message)});
+      return;
+    }
+    auto fault = builder.take_in(event);
+    if (event.type == YAML_DOCUMENT_END_EVENT) {
       Value document = builder.take();
       if (document.type != Value::Type::Null) out.documents.push_back(std::move(document));
     }
-  } catch (const YAML::Exception& fault) {
-    const int line = fault.mark.is_null() ? 0 : fault.mark.line;
-    out.errors.push_back({first_line + line, fault.msg});
-  } catch (const std::exception& fault) {
-    out.errors.push_back({first_line, fault.what()});
+    more = event.type != YAML_STREAM_END_EVENT;
+    yaml_event_delete(&event);
+    if (fault) {
+      out.errors.push_back(std::move(*fault));
+      return;
+    }
   }
 }
 
@@ -194,7 +227,7 @@ YamlFile parse_yaml(std::string_view text) {
   YamlFile out;
   if (text.size() > kMaxFileBytes) {
     out.errors.push_back({1, "the file has " + std::to_string(text.size()) +
-                                 " bytes, more than the 8 MiB that are read: split it"});
+                                 " bytes, more than the 32 MiB that are read: split it"});
     return out;
   }
   if (text.find('\0') != std::string_view::npos) {

@@ -12,8 +12,8 @@
 
 namespace herald::config {
 
-inline constexpr std::size_t kMaxFileBytes = std::size_t{8} << 20;
-inline constexpr std::size_t kMaxNodes = 500'000;
+inline constexpr std::size_t kMaxFileBytes = std::size_t{32} << 20;
+inline constexpr std::size_t kMaxNodes = 2'000'000;
 inline constexpr std::size_t kMaxDepth = 64;
 
 struct Value {

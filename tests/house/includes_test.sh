@@ -40,7 +40,7 @@ faults() {
         name = $0; sub(/^[^<]*</, "", name); sub(/>.*/, "", name)
         if (!shell && name ~ /^(boost\/asio|boost\/beast|spdlog|sqlite3|libmnl|sys\/|netinet\/|net\/|unistd|fcntl|poll\.h|sched\.h|pthread|time\.h|ctime|random|thread|mutex|atomic|condition_variable|future|fstream|iostream|filesystem|dirent)/)
           fault("the core includes <" name ">")
-        if (header && name ~ /^(boost\/(json\.hpp|beast)|spdlog|yaml-cpp|sqlite3|libmnl|re2|CLI)/)
+        if (header && name ~ /^(boost\/(json\.hpp|beast)|spdlog|yaml\.h|sqlite3|libmnl|re2|CLI)/)
           fault("a header includes the heavy <" name ">: only .cc files may")
         next
       }
