@@ -1,8 +1,9 @@
-// config/core_kinds.cc: v1 Service, Node, Namespace. Of these we read what we need and tolerate the
-// rest: they belong to Kubernetes, whose API server has checked them.
+// config/core_kinds.cc: v1 Service, Node, Namespace and Secret, EndpointSlice. Of these we read
+// what we need and tolerate the rest: they belong to Kubernetes, whose API server has checked them.
 #include <algorithm>
+#include <set>
+#include <utility>
 
-#include "base/text.h"
 #include "config/object_reader.h"
 #include "config/translate.h"
 
@@ -24,32 +25,52 @@ void read_ports(MapReader& spec, Service& service) {
   }
 }
 
-// Each way to ask for addresses adds to the list; the first one names it.
-void read_requests(MapReader& annotations, MapReader& spec, Service& service) {
-  const auto take = [&](MapReader& from, const std::string& key) {
-    const auto list = from.text(key);
-    if (!list) return;
-    for (const std::string& item : split_list(*list)) {
-      const auto address = IpAddress::parse(item);
-      if (!address) {
-        from.error(key, "'" + item +
-                            "' is no IP address: write addresses like 192.0.2.1, with commas "
-                            "between them");
-        continue;
-      }
-      if (service.requested_by.empty()) service.requested_by = key;
-      const auto& all = service.requested;
-      if (std::find(all.begin(), all.end(), *address) == all.end()) {
-        service.requested.push_back(*address);
-      }
-    }
-  };
-  for (const char* key : {"lbipam.cilium.io/ips", "io.cilium/lb-ipam-ips",
-                          "metallb.io/loadBalancerIPs", "metallb.universe.tf/loadBalancerIPs"}) {
-    take(annotations, key);
+// ipFamilies, else the families of the cluster IPs. A cluster IP that is "None", or there but
+// empty, says that there is nothing to send traffic to; manifests written by hand have none at all.
+void read_families(MapReader& spec, Service& service) {
+  if (const auto families = spec.choices("ipFamilies", {"IPv4", "IPv6"})) {
+    for (const std::size_t f : *families) service.families.push_back(static_cast<IpFamily>(f));
   }
-  take(spec, "loadBalancerIP");
-  if (service.requested_by == "loadBalancerIP") service.requested_by = "spec.loadBalancerIP";
+  const auto policy =
+      spec.choice("ipFamilyPolicy", {"SingleStack", "PreferDualStack", "RequireDualStack"});
+  service.family_policy = static_cast<IpFamilyPolicy>(policy.value_or(0));
+
+  const auto first = spec.text("clusterIP");
+  std::vector<std::string> all = spec.texts("clusterIPs");
+  if (all.empty() && first && !first->empty()) all.push_back(*first);
+  if (all.empty()) {
+    service.headless = spec.has("clusterIP") || spec.has("clusterIPs");
+    return;
+  }
+  const bool from_ips = service.families.empty();
+  for (const std::string& text : all) {
+    const auto ip = IpAddress::parse(text);
+    if (!ip) {
+      service.headless = true;
+      if (text != "None" && !text.empty()) {
+        spec.warning("clusterIPs", "'" + text +
+                                       "' is no IP address, so there is nothing to send "
+                                       "traffic to: leave it out, or write None");
+      }
+    } else if (from_ips && std::find(service.families.begin(), service.families.end(),
+                                     ip->family()) == service.families.end()) {
+      service.families.push_back(ip->family());
+    }
+  }
+}
+
+void read_status(MapReader status, Service& service) {
+  MapReader load_balancer = status.map("loadBalancer");
+  for (MapReader& ingress : load_balancer.maps("ingress")) {
+    if (!ingress.text("hostname").value_or("").empty()) service.foreign_status = true;
+    const auto text = ingress.text("ip");
+    if (!text || text->empty()) continue;
+    if (const auto address = IpAddress::parse(*text)) {
+      service.held.push_back(*address);
+    } else {
+      ingress.warning("ip", "'" + *text + "' is no IP address, and is passed over");
+    }
+  }
 }
 
 void read_service(MapReader& root, Translated& out) {
@@ -73,16 +94,13 @@ void read_service(MapReader& root, Translated& out) {
   service.labels[kServiceNameLabel] = out.name;
   MapReader annotations = metadata.map("annotations");
 
-  if (const auto families = spec.choices("ipFamilies", {"IPv4", "IPv6"})) {
-    for (const std::size_t f : *families) service.families.push_back(static_cast<IpFamily>(f));
-  }
-  const auto policy =
-      spec.choice("ipFamilyPolicy", {"SingleStack", "PreferDualStack", "RequireDualStack"});
-  service.family_policy = static_cast<IpFamilyPolicy>(policy.value_or(0));
+  service.selector = spec.labels("selector");
+  service.load_balancer_class = spec.text("loadBalancerClass");
+  read_families(spec, service);
   const auto traffic = spec.choice("externalTrafficPolicy", {"Cluster", "Local"});
   service.traffic_policy = static_cast<TrafficPolicy>(traffic.value_or(0));
   read_ports(spec, service);
-  read_requests(annotations, spec, service);
+  read_wishes(annotations, spec, service);
   spec.each("externalIPs", [&](const std::string& t) -> std::optional<std::string> {
     const auto address = IpAddress::parse(t);
     if (!address) return "'" + t + "' is no IP address";
@@ -90,21 +108,78 @@ void read_service(MapReader& root, Translated& out) {
     return std::nullopt;
   });
 
-  MapReader status = root.map("status");
-  MapReader load_balancer = status.map("loadBalancer");
-  for (MapReader& ingress : load_balancer.maps("ingress")) {
-    if (!ingress.has("ip")) continue;  // a hostname, of another controller
-    if (const auto address = ingress.ip("ip")) service.held.push_back(*address);
-  }
+  read_status(root.map("status"), service);
   out.object = std::move(service);
+}
+
+void read_node(MapReader& root, Labels labels, Translated& out) {
+  out.sort = kSort<NodeObject>;
+  NodeObject node;
+  node.name = NodeName(out.name);
+  node.source = out.source;
+  node.labels = std::move(labels);
+  node.cordoned = root.map("spec").boolean("unschedulable").value_or(false);
+  MapReader status = root.map("status");
+  for (MapReader& condition : status.maps("conditions")) {
+    const auto type = condition.text("type"), value = condition.text("status");
+    if (type == "Ready") node.ready = value != "False" && value != "Unknown";
+    if (type == "NetworkUnavailable") node.network_unavailable = value == "True";
+  }
+  out.object = std::move(node);
+}
+
+// Where pods are. A condition that is not there means: ready; serving if ready; not terminating.
+void read_endpoint_slice(MapReader& root, MapReader& metadata, Translated& out) {
+  out.sort = kSort<EndpointSlice>;
+  if (out.ns.empty()) out.ns = "default";
+  const Labels labels = metadata.labels("labels");
+  const auto service = labels.find("kubernetes.io/service-name");
+  if (service == labels.end()) return;  // of nobody's
+  EndpointSlice slice;
+  slice.name = {out.ns, out.name};
+  slice.service = {out.ns, service->second};
+  for (MapReader& in : root.maps("endpoints")) {
+    Endpoint endpoint;
+    if (const auto node = in.text("nodeName")) endpoint.node = NodeName(*node);
+    MapReader conditions = in.map("conditions");
+    endpoint.ready = conditions.boolean("ready").value_or(true);
+    endpoint.serving = conditions.boolean("serving").value_or(endpoint.ready);
+    endpoint.terminating = conditions.boolean("terminating").value_or(false);
+    slice.endpoints.push_back(std::move(endpoint));
+  }
+  out.object = std::move(slice);
+}
+
+void read_secret(MapReader& root, Translated& out) {
+  out.sort = kSort<SecretObject>;
+  if (out.ns.empty()) out.ns = "default";
+  SecretObject secret;
+  secret.name = {out.ns, out.name};
+  secret.source = out.source;
+  secret.type = root.text("type").value_or("Opaque");
+  std::set<std::string> keys;
+  for (const char* field : {"data", "stringData"}) {
+    for (std::string& key : root.keys(field)) keys.insert(std::move(key));
+  }
+  secret.keys.assign(keys.begin(), keys.end());
+  out.object = std::move(secret);
 }
 
 }  // namespace
 
 bool translate_core(const std::string& api, MapReader& root, Translated& out) {
+  if (api == "discovery.k8s.io/v1" && out.kind == "EndpointSlice") {
+    MapReader metadata = root.map("metadata");
+    read_endpoint_slice(root, metadata, out);
+    return true;
+  }
   if (api != "v1") return false;
   if (out.kind == "Service") {
     read_service(root, out);
+    return true;
+  }
+  if (out.kind == "Secret") {
+    read_secret(root, out);
     return true;
   }
   if (out.kind == "Node" || out.kind == "Namespace") {
@@ -112,9 +187,7 @@ bool translate_core(const std::string& api, MapReader& root, Translated& out) {
     Labels labels = metadata.labels("labels");
     out.ns.clear();
     if (out.kind == "Node") {
-      out.sort = kSort<NodeObject>;
-      const bool cordoned = root.map("spec").boolean("unschedulable").value_or(false);
-      out.object = NodeObject{NodeName(out.name), out.source, std::move(labels), cordoned};
+      read_node(root, std::move(labels), out);
     } else {
       out.sort = kSort<NamespaceObject>;
       // As the API server does, so that selectors can name a namespace.

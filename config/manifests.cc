@@ -1,9 +1,11 @@
 #include "config/manifests.h"
 
 #include <algorithm>
+#include <optional>
 #include <tuple>
 #include <utility>
 
+#include "base/text.h"
 #include "config/validate.h"
 
 namespace herald::config {
@@ -27,8 +29,38 @@ struct Collect {
   void operator()(const NamespaceObject& o) { out.namespaces.push_back(o); }
   void operator()(const EndpointSlice& o) { out.endpoint_slices.push_back(o); }
   void operator()(const BfdProfile& o) { out.bfd_profiles.push_back(o); }
+  void operator()(const SecretObject& o) { out.secrets.push_back(o); }
   void operator()(const UnmanagedService& o) { out.unmanaged.push_back(o); }
 };
+
+// Why the service is somebody else's, by its spec.loadBalancerClass; nothing if it is ours.
+std::optional<std::string> not_ours(const Service& service, const ManifestOptions& options) {
+  const auto& classes = options.load_balancer_classes;
+  if (!service.load_balancer_class) {
+    if (options.class_less_services) return std::nullopt;
+    return "it has no loadBalancerClass, and class-less-services is false: give it one of " +
+           join(classes, ", ");
+  }
+  if (std::find(classes.begin(), classes.end(), *service.load_balancer_class) != classes.end()) {
+    return std::nullopt;
+  }
+  return "its loadBalancerClass is " +
+         (service.load_balancer_class->empty() ? "empty" : *service.load_balancer_class) +
+         ", which is none of load-balancer-classes (" + join(classes, ", ") + ")";
+}
+
+void set_foreign_ones_apart(Desired& desired, const ManifestOptions& options) {
+  auto& all = desired.services;
+  all.erase(
+      std::remove_if(all.begin(), all.end(),
+                     [&](const Service& service) {
+                       auto why = not_ours(service, options);
+                       if (!why) return false;
+                       desired.unmanaged.push_back({service.name, service.source, std::move(*why)});
+                       return true;
+                     }),
+      all.end());
+}
 
 template <typename T>
 void sort_by_name(std::vector<T>& objects) {
@@ -158,6 +190,7 @@ Desired Manifests::desired() const {
                             "",
                             "cannot be read: " + reason + "; what was read before stays in use"});
   }
+  set_foreign_ones_apart(out, options_);
   sort_by_name(out.services);
   sort_by_name(out.pools);
   sort_by_name(out.l2_policies);
@@ -167,6 +200,7 @@ Desired Manifests::desired() const {
   sort_by_name(out.namespaces);
   sort_by_name(out.endpoint_slices);
   sort_by_name(out.bfd_profiles);
+  sort_by_name(out.secrets);
   sort_by_name(out.unmanaged);
   validate(out);
   return out;

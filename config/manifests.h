@@ -8,6 +8,7 @@
 #include <map>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "config/translate.h"
@@ -15,8 +16,17 @@
 
 namespace herald::config {
 
+// Which Services of type LoadBalancer are ours; the same on all nodes.
+struct ManifestOptions {
+  std::vector<std::string> load_balancer_classes = {"herald.io/herald", "io.cilium/l2-announcer",
+                                                    "io.cilium/bgp-control-plane"};
+  bool class_less_services = true;  // those without spec.loadBalancerClass
+};
+
 class Manifests {
  public:
+  explicit Manifests(ManifestOptions options = {}) : options_(std::move(options)) {}
+
   // Reads the new text of a file (multi-document YAML or JSON). An object that was in the file and
   // is not any more is gone, unless a part of the file cannot be parsed.
   void set_file(const std::string& path, std::string_view text);
@@ -39,6 +49,7 @@ class Manifests {
   };
   const Translated* last_good(const std::string& path, const Translated& bad) const;
 
+  ManifestOptions options_;
   std::map<std::string, File> files_;
   std::map<std::string, std::string> unreadable_;  // path -> reason
 };

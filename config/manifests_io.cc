@@ -1,17 +1,15 @@
 #include "config/manifests_io.h"
 
-#include <dirent.h>
-#include <fcntl.h>
 #include <sys/inotify.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <array>
 #include <cerrno>
 #include <cstring>
-#include <optional>
 #include <utility>
+
+#include "config/manifest_text_io.h"
 
 namespace herald::config {
 namespace {
@@ -19,55 +17,8 @@ namespace {
 constexpr std::uint32_t kEvents = IN_CLOSE_WRITE | IN_CREATE | IN_DELETE | IN_MOVED_FROM |
                                   IN_MOVED_TO | IN_DELETE_SELF | IN_MOVE_SELF | IN_ATTRIB;
 
-bool ends_with(const std::string& text, std::string_view end) {
-  return text.size() > end.size() && text.compare(text.size() - end.size(), end.size(), end) == 0;
-}
-bool is_manifest(const std::string& name) {
-  return name[0] != '.' && name[0] != '#' &&
-         (ends_with(name, ".yaml") || ends_with(name, ".yml") || ends_with(name, ".json"));
-}
-
 std::string why(int code) {
   return std::strerror(code);
-}
-
-// The names of all manifests in a directory, or why it cannot be read.
-Result<std::vector<std::string>> list(const std::string& path) {
-  DIR* directory = opendir(path.c_str());
-  if (directory == nullptr) return error(why(errno));
-  std::vector<std::string> out;
-  while (const dirent* entry = readdir(directory)) {
-    std::string name = entry->d_name;
-    if (is_manifest(name)) out.push_back(std::move(name));
-  }
-  closedir(directory);
-  return out;
-}
-
-// The text of a file, or why there is none. O_NONBLOCK: a FIFO must not hang the daemon.
-Result<std::string> read_text(const std::string& path) {
-  const int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-  if (fd < 0) return error(why(errno));
-  struct stat info {};
-  if (fstat(fd, &info) != 0 || !S_ISREG(info.st_mode)) {
-    ::close(fd);
-    return error("it is no regular file");
-  }
-  std::string out;
-  std::array<char, 65536> block{};
-  while (out.size() <= kMaxFileBytes) {
-    const auto n = ::read(fd, block.data(), block.size());
-    if (n < 0 && errno == EINTR) continue;
-    if (n < 0) {
-      const int code = errno;
-      ::close(fd);
-      return error(why(code));
-    }
-    if (n == 0) break;
-    out.append(block.data(), static_cast<std::size_t>(n));
-  }
-  ::close(fd);
-  return out;
 }
 
 }  // namespace
@@ -88,7 +39,7 @@ Result<std::unique_ptr<ManifestWatcher>> ManifestWatcher::open(
       return error("manifests directory '" + path + "' cannot be watched: " + why(errno) +
                    "; create it, or correct --manifests");
     }
-    if (const auto names = list(path); !names) {
+    if (const auto names = list_manifests(path); !names) {
       return error("manifests directory '" + path + "' cannot be read: " + names.error() +
                    "; let this user read it, or correct --manifests");
     }
@@ -129,7 +80,7 @@ bool ManifestWatcher::scan(Directory& directory, Manifests& manifests) {
   if (directory.watch < 0) {  // it vanished, or its place was taken by another
     directory.watch = inotify_add_watch(fd_, directory.path.c_str(), kEvents | IN_ONLYDIR);
   }
-  const auto names = list(directory.path);
+  const auto names = list_manifests(directory.path);
   if (!names) {
     const bool news = directory.trouble != names.error();
     directory.trouble = names.error();
@@ -144,7 +95,7 @@ bool ManifestWatcher::scan(Directory& directory, Manifests& manifests) {
   std::map<std::string, std::string> texts;
   for (const std::string& name : *names) {
     const std::string path = directory.path + "/" + name;
-    auto text = read_text(path);
+    auto text = read_manifest(path);
     const auto before = directory.texts.find(path);
     if (!text) {
       const std::string mark = "!" + text.error();

@@ -78,6 +78,12 @@ void MapReader::error(const std::string& key, const std::string& message) {
            message);
 }
 
+void MapReader::fault(const std::string& key, const std::string& message) {
+  const bool good = object_->good;
+  error(key, message);
+  object_->good = good;
+}
+
 void MapReader::warning(const std::string& key, const std::string& message) {
   const Value* v = map_ == nullptr ? nullptr : map_->find(key);
   complain(Severity::Warning, key, v == nullptr ? 0 : v->line, message);
@@ -202,6 +208,16 @@ Labels MapReader::labels(const std::string& key) {
     }
   }
   return out;
+}
+
+std::vector<std::string> MapReader::keys(const std::string& key) {
+  const Value* v = ask(key);
+  if (v == nullptr) return {};
+  if (v->type != Value::Type::Map) {
+    error(key, "must be a map");
+    return {};
+  }
+  return v->keys;
 }
 
 MapReader MapReader::map(const std::string& key) {

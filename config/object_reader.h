@@ -41,6 +41,8 @@ class MapReader {
   // One selector, as a list of it; empty if it is missing.
   Selectors selectors(const std::string& key);
   Labels labels(const std::string& key);
+  // What the members of a map are called; no message tells their values, which may be secret.
+  std::vector<std::string> keys(const std::string& key);
   MapReader map(const std::string& key);
   // One reader for each member of a list of maps.
   std::vector<MapReader> maps(const std::string& key);
@@ -59,6 +61,8 @@ class MapReader {
   void ignore(const std::string& key) { ask(key); }
 
   void error(const std::string& key, const std::string& message);
+  // An error that leaves the object usable.
+  void fault(const std::string& key, const std::string& message);
   void warning(const std::string& key, const std::string& message);
 
   // Reports the keys that were never asked for.

@@ -198,10 +198,12 @@ Fault set_responder(Settings& s, const Texts& v) {
   return std::nullopt;
 }
 
-Fault set_check(Settings& s, const Texts& v) {
-  if (v[0] != "true" && v[0] != "false") return "is neither true nor false";
-  s.check = v[0] == "true";
-  return std::nullopt;
+auto switch_into(bool Settings::*member) {
+  return [member](Settings& s, const Texts& v) -> Fault {
+    if (v[0] != "true" && v[0] != "false") return "is neither true nor false";
+    s.*member = v[0] == "true";
+    return std::nullopt;
+  };
 }
 
 const std::vector<Row>& rows() {
@@ -266,6 +268,15 @@ const std::vector<Row>& rows() {
       {{"l2-responder", "KIND", "auto", "auto or packet"}, set_responder},
       {{"drain-timeout", "DURATION", "10s", "how long SIGTERM waits for the hand-over"},
        duration_into(&Settings::drain_timeout, 0ms)},
+      {{"load-balancer-classes", "CLASS", join(Settings{}.load_balancer_classes, ","),
+        "spec.loadBalancerClass of the services that are served; the same on all nodes", true},
+       [](Settings& s, const Texts& v) -> Fault {
+         s.load_balancer_classes = v;
+         return std::nullopt;
+       }},
+      {{"class-less-services", "BOOL", "true",
+        "whether services without a class are served, too: true or false; the same on all nodes"},
+       switch_into(&Settings::class_less_services)},
       {{"cordoned-nodes", "WHAT", "keep",
         "whether nodes that are cordoned keep their IPs, or yield them to others: keep or yield; "
         "the "
@@ -274,7 +285,7 @@ const std::vector<Row>& rows() {
       {{"run-dir", "DIR", "/run/herald", "directory for run-time files"},
        text_into(&Settings::run_dir)},
       {{"check", "", "false", "report every problem of settings and manifests, then exit"},
-       set_check},
+       switch_into(&Settings::check)},
   };
   return kRows;
 }

@@ -15,9 +15,9 @@
 namespace herald::config {
 
 // monostate: nothing of the model: an unrelated kind, a Service of another type, a bad object.
-using Object =
-    std::variant<std::monostate, Service, UnmanagedService, Pool, L2Policy, BgpPeer,
-                 BgpAdvertisement, BfdProfile, NodeObject, NamespaceObject, EndpointSlice>;
+using Object = std::variant<std::monostate, Service, UnmanagedService, Pool, L2Policy, BgpPeer,
+                            BgpAdvertisement, BfdProfile, NodeObject, NamespaceObject,
+                            EndpointSlice, SecretObject>;
 
 // The place of T in Object: tells the sorts of objects apart, good or bad.
 template <typename T, typename Variant>
@@ -45,6 +45,10 @@ std::vector<Translated> translate(const Value& document, const std::string& file
 
 class MapReader;
 struct AddressBlock;
+
+// What the annotations of all dialects, and spec.loadBalancerIP, ask for (service_annotations.cc).
+void read_wishes(MapReader& annotations, MapReader& spec, Service& service);
+
 // metadata.creationTimestamp; none if it is missing or bad (then a problem is noted).
 CreationTime read_creation_time(MapReader& metadata);
 

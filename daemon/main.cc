@@ -185,11 +185,15 @@ NodeConfig node_config(const config::Settings& settings) {
   return config;
 }
 
+config::ManifestOptions manifest_options(const config::Settings& settings) {
+  return {settings.load_balancer_classes, settings.class_less_services};
+}
+
 // ---- --check
 // -------------------------------------------------------------------------------------
 
 int check(const config::Settings& settings, config::ManifestWatcher& watcher) {
-  config::Manifests manifests;
+  config::Manifests manifests(manifest_options(settings));
   watcher.poll_changes(manifests);
   const Desired desired = manifests.desired();
   bool failed = false;
@@ -231,7 +235,7 @@ int run(const config::Settings& settings, config::ManifestWatcher& manifests) {
   if (!lock) return fail(lock.error());
 
   boost::asio::io_context loop;
-  Shell shell(loop);
+  Shell shell(loop, manifest_options(settings));
 
   auto store = open_store(
       settings, random_seed(),

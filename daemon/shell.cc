@@ -76,14 +76,15 @@ HeartbeatFacts heartbeat_facts(const coord::HeartbeatThread& thread) {
 
 class Shell::Impl {
  public:
-  explicit Impl(asio::io_context& loop)
+  Impl(asio::io_context& loop, config::ManifestOptions options)
       : loop_(loop),
         clock_(loop),
         links_ready_(loop),
         manifests_ready_(loop),
         debounce_(loop),
         look_again_(loop),
-        signals_(loop, SIGTERM, SIGINT, SIGHUP) {}
+        signals_(loop, SIGTERM, SIGINT, SIGHUP),
+        manifests_(std::move(options)) {}
   ~Impl() { release(); }
 
   bool run(Node& node, const Parts& parts);
@@ -425,7 +426,8 @@ ShellFacts Shell::Impl::facts() const {
 // ---- outside
 // -------------------------------------------------------------------------------------
 
-Shell::Shell(asio::io_context& loop) : impl_(std::make_unique<Impl>(loop)) {}
+Shell::Shell(asio::io_context& loop, config::ManifestOptions options)
+    : impl_(std::make_unique<Impl>(loop, std::move(options))) {}
 Shell::~Shell() = default;
 void Shell::post(Event event) {
   impl_->post(std::move(event));

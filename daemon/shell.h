@@ -25,7 +25,8 @@ class PeerConnections;
 }
 namespace herald::config {
 class ManifestWatcher;
-}
+struct ManifestOptions;
+}  // namespace herald::config
 namespace herald::coord {
 class HeartbeatThread;
 class Store;
@@ -40,7 +41,7 @@ class Node;
 
 class Shell {
  public:
-  explicit Shell(boost::asio::io_context& loop);
+  Shell(boost::asio::io_context& loop, config::ManifestOptions options);
   ~Shell();
   Shell(const Shell&) = delete;
   Shell& operator=(const Shell&) = delete;

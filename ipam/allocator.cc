@@ -116,6 +116,11 @@ class Planner {
     }
   }
 
+  bool in_a_pool(const IpAddress& ip) const {
+    return std::any_of(spaces_.begin(), spaces_.end(),
+                       [&](const PoolSpace& space) { return space.contains(ip); });
+  }
+
   void adopt_from_status(Case& c) {
     const Service& s = *c.service;
     for (const IpAddress& ip : s.held) {
@@ -123,6 +128,7 @@ class Planner {
           rests_for_another(s, ip) || shrunk_away(ip)) {
         continue;
       }
+      if (s.foreign_status && !in_a_pool(ip)) continue;
       if (permits(s, ip)) {
         add(c, ip, c.ips);
       } else if (!s.requested.empty()) {

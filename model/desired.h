@@ -19,6 +19,7 @@ struct Desired {
   std::vector<NamespaceObject> namespaces;
   std::vector<EndpointSlice> endpoint_slices;
   std::vector<BfdProfile> bfd_profiles;
+  std::vector<SecretObject> secrets;
   std::vector<UnmanagedService> unmanaged;
 
   std::vector<Problem> problems;

@@ -69,8 +69,11 @@ struct Service {
   // Why what it asks for cannot be meant (two ways that exclude one another, text that is no
   // address): it gets nothing new, and keeps what it has. Empty: all is well.
   std::string invalid_request;
-  bool headless = false;        // clusterIP None: there is nothing to send traffic to
-  std::vector<IpAddress> held;  // status.loadBalancer.ingress: what it already has
+  bool invalid_families = false;  // it is the families of the IPs asked for that are wrong
+  bool headless = false;          // clusterIP None: there is nothing to send traffic to
+  std::vector<IpAddress> held;    // status.loadBalancer.ingress: what it already has
+  // Another controller wrote that status (it lists a hostname): what lies in no pool is not ours.
+  bool foreign_status = false;
   std::vector<IpAddress> external_ips;
   bool operator==(const Service&) const = default;
 };
@@ -244,6 +247,15 @@ struct EndpointSlice {
   ObjectName service;
   std::vector<Endpoint> endpoints;
   bool operator==(const EndpointSlice&) const = default;
+};
+
+// v1 Secret: that it is there and what it holds, never the values.
+struct SecretObject {
+  ObjectName name;
+  Source source;
+  std::string type;               // "kubernetes.io/basic-auth"
+  std::vector<std::string> keys;  // of data and stringData, sorted
+  bool operator==(const SecretObject&) const = default;
 };
 
 // A v1 Service that is not ours to serve, for those who ask why it has no IP.

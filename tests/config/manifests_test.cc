@@ -142,7 +142,7 @@ TEST(Manifests, AreIncompleteWhenAServiceMayBeMissing) {
       {"{", false},
       {"metadata: {name: x}\n", false},
       {"apiVersion: v1\nkind: Service\nmetadata: {name: w}\nspec: {type: LoadBalancer, "
-       "loadBalancerIP: x}\n",
+       "ipFamilyPolicy: x}\n",
        false},
       {kPool + "spec: {addresses: [x]}\n", true},
       {"apiVersion: apps/v1\nkind: Deployment\n", true},
