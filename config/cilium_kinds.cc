@@ -1,5 +1,5 @@
 // config/cilium_kinds.cc: Cilium's pools and L2 policies, with Cilium's meaning of each field. What
-// we do not serve yet, of Cilium and MetalLB, is said so rather than passed over.
+// we do not serve yet is said so rather than passed over.
 #include "config/object_reader.h"
 #include "config/translate.h"
 
@@ -68,7 +68,7 @@ bool translate_cilium(const std::string& api, MapReader& root, Translated& out) 
   const bool policy = out.kind == "CiliumL2AnnouncementPolicy" && v2alpha1;
   if (!pool && !policy) {
     const bool theirs = out.kind.rfind("CiliumBGP", 0) == 0 || out.kind.rfind("CiliumL", 0) == 0;
-    if (api.rfind("metallb.io/", 0) == 0 || (api.rfind("cilium.io/", 0) == 0 && theirs)) {
+    if (api.rfind("cilium.io/", 0) == 0 && theirs) {
       root.warning("kind", out.kind + " of " + api +
                                " is not supported yet by this version: it has no effect");
     }

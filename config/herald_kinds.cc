@@ -250,11 +250,6 @@ std::optional<std::string> read_community(const std::string& text, BgpAdvertisem
   return std::nullopt;
 }
 
-// A route has to fit one BGP message of 4096 octets (RFC 4271 §9.2). The most that stands beside
-// the communities (64 times our AS more, for a peer that knows two-octet AS numbers alone) takes
-// under 500 octets, and so many large communities 3060.
-constexpr std::size_t kMaxCommunities = 255;
-
 void read_advertisement(MapReader& spec, Translated& out) {
   out.sort = kSort<BgpAdvertisement>;
   BgpAdvertisement ad;

@@ -13,8 +13,14 @@ namespace {
 
 constexpr const char* kStillUsing = "; still using the version read before";
 
+// MetalLB's objects lie in its namespace, but what they become has none.
+const std::string& space_of(const Translated& object) {
+  static const std::string kNone;
+  return is_metallb(object.api) ? kNone : object.ns;
+}
+
 bool same_object(const Translated& a, const Translated& b) {
-  return std::tie(a.sort, a.ns, a.name) == std::tie(b.sort, b.ns, b.name);
+  return std::tie(a.sort, space_of(a), a.name) == std::tie(b.sort, space_of(b), b.name);
 }
 
 struct Collect {
@@ -31,6 +37,10 @@ struct Collect {
   void operator()(const BfdProfile& o) { out.bfd_profiles.push_back(o); }
   void operator()(const SecretObject& o) { out.secrets.push_back(o); }
   void operator()(const UnmanagedService& o) { out.unmanaged.push_back(o); }
+  // join_metallb() makes these part of the model, once all are there.
+  void operator()(const metallb::Peer& /*joined*/) {}
+  void operator()(const metallb::Advertisement& /*joined*/) {}
+  void operator()(const metallb::Community& /*joined*/) {}
 };
 
 // Why the service is somebody else's, by its spec.loadBalancerClass; nothing if it is ours.
@@ -60,6 +70,24 @@ void set_foreign_ones_apart(Desired& desired, const ManifestOptions& options) {
                        return true;
                      }),
       all.end());
+}
+
+// What validate() finds about an object of MetalLB, in the words of its manifest.
+void name_as_written(const std::vector<const Translated*>& objects, std::size_t from,
+                     std::vector<Problem>& problems) {
+  static const std::map<std::string, std::string> kFields = {{"spec.pools", "spec.ipAddressPools"},
+                                                             {"spec.address", "spec.peerAddress"}};
+  std::map<std::tuple<std::string, int, std::string>, const Translated*> by_place;
+  for (const Translated* o : objects) {
+    if (is_metallb(o->api)) by_place[{o->source.file, o->source.line, o->name}] = o;
+  }
+  for (std::size_t i = from; i < problems.size() && !by_place.empty(); ++i) {
+    Problem& p = problems[i];
+    const auto it = by_place.find({p.source.file, p.source.line, p.name});
+    if (it == by_place.end()) continue;
+    p.ns = it->second->ns;
+    if (const auto field = kFields.find(p.field); field != kFields.end()) p.field = field->second;
+  }
 }
 
 template <typename T>
@@ -143,11 +171,21 @@ void Manifests::set_file(const std::string& path, std::string_view text) {
     }
   }
   files_[path] = std::move(file);
+  remember_aliases();
 }
 
 void Manifests::remove_file(const std::string& path) {
   files_.erase(path);
   unreadable_.erase(path);
+  remember_aliases();
+}
+
+void Manifests::remember_aliases() {
+  std::vector<const Translated*> objects;
+  for (const auto& [path, file] : files_) {
+    for (const Translated& object : file.objects) objects.push_back(&object);
+  }
+  aliases_ = known_aliases(objects, aliases_);
 }
 
 void Manifests::set_unreadable(const std::string& path, const std::string& reason) {
@@ -158,6 +196,7 @@ Desired Manifests::desired() const {
   Desired out;
   // Kind, namespace, name -> where it was first read.
   std::map<std::tuple<std::size_t, std::string, std::string>, Source> seen;
+  std::vector<const Translated*> used;
   for (const auto& [path, file] : files_) {
     out.complete = out.complete && file.complete;
     out.objects_read += file.objects_read;
@@ -166,7 +205,7 @@ Desired Manifests::desired() const {
       out.problems.insert(out.problems.end(), object.problems.begin(), object.problems.end());
       if (object.sort != 0) {
         const auto [first, fresh] =
-            seen.try_emplace({object.sort, object.ns, object.name}, object.source);
+            seen.try_emplace({object.sort, space_of(object), object.name}, object.source);
         if (!fresh) {
           out.problems.push_back(
               {Severity::Error, object.source, object.kind, object.ns, object.name, "metadata.name",
@@ -178,6 +217,7 @@ Desired Manifests::desired() const {
         }
       }
       std::visit(Collect{out}, object.object);
+      used.push_back(&object);
     }
   }
   for (const auto& [path, reason] : unreadable_) {
@@ -191,6 +231,7 @@ Desired Manifests::desired() const {
                             "cannot be read: " + reason + "; what was read before stays in use"});
   }
   set_foreign_ones_apart(out, options_);
+  const std::set<PeerName> compared = join_metallb(used, aliases_, out);
   sort_by_name(out.services);
   sort_by_name(out.pools);
   sort_by_name(out.l2_policies);
@@ -202,7 +243,9 @@ Desired Manifests::desired() const {
   sort_by_name(out.bfd_profiles);
   sort_by_name(out.secrets);
   sort_by_name(out.unmanaged);
-  validate(out);
+  const std::size_t found = out.problems.size();
+  validate(out, compared);
+  name_as_written(used, found, out.problems);
   return out;
 }
 

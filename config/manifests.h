@@ -49,8 +49,12 @@ class Manifests {
   };
   const Translated* last_good(const std::string& path, const Translated& bad) const;
 
+  void remember_aliases();
+
   ManifestOptions options_;
   std::map<std::string, File> files_;
+  // Of MetalLB's communities: what an advertisement names keeps its value when the definition goes.
+  metallb::Aliases aliases_;
   std::map<std::string, std::string> unreadable_;  // path -> reason
 };
 

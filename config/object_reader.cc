@@ -238,15 +238,10 @@ std::vector<MapReader> MapReader::maps(const std::string& key) {
   return out;
 }
 
-std::optional<LabelSelector> MapReader::selector(const std::string& key) {
-  if (!has(key)) {
-    ask(key);
-    return std::nullopt;
-  }
-  MapReader in = map(key);
+LabelSelector MapReader::as_selector() {
   LabelSelector out;
-  out.match_labels = in.labels("matchLabels");
-  for (MapReader& e : in.maps("matchExpressions")) {
+  out.match_labels = labels("matchLabels");
+  for (MapReader& e : maps("matchExpressions")) {
     LabelSelector::Expression expression;
     expression.key = e.text("key").value_or("");
     if (expression.key.empty()) e.error("key", "is missing: name the label that is meant");
@@ -263,8 +258,16 @@ std::optional<LabelSelector> MapReader::selector(const std::string& key) {
     e.finish();
     out.match_expressions.push_back(std::move(expression));
   }
-  in.finish();
+  finish();
   return out;
+}
+
+std::optional<LabelSelector> MapReader::selector(const std::string& key) {
+  if (!has(key)) {
+    ask(key);
+    return std::nullopt;
+  }
+  return map(key).as_selector();
 }
 
 Selectors MapReader::selectors(const std::string& key) {

@@ -38,6 +38,7 @@ class MapReader {
   std::optional<IpAddress> ip(const std::string& key);
   std::vector<std::string> texts(const std::string& key);  // a list of texts
   std::optional<LabelSelector> selector(const std::string& key);
+  LabelSelector as_selector();  // this map itself
   // One selector, as a list of it; empty if it is missing.
   Selectors selectors(const std::string& key);
   Labels labels(const std::string& key);

@@ -21,6 +21,7 @@ void translate_into(const Value& document, const std::string& file, std::size_t 
   if (root.present()) {
     const std::string api = root.text("apiVersion").value_or("");
     root.ignore("kind");
+    object.api = api;
     if (object.kind == "List" && api == "v1" && depth < kMaxListDepth) {
       const Value* items = document.find("items");
       if (items != nullptr && items->type == Value::Type::List) {
@@ -37,7 +38,7 @@ void translate_into(const Value& document, const std::string& file, std::size_t 
       root.error(object.kind.empty() ? "kind" : "apiVersion",
                  "is missing: every document needs apiVersion, kind and metadata.name");
     } else if (!translate_core(api, root, object) && !translate_herald(api, root, object) &&
-               !translate_cilium(api, root, object)) {
+               !translate_cilium(api, root, object) && !translate_metallb(api, root, object)) {
       object.sort = 0;  // a kind of somebody else
     } else if (object.sort != 0 && object.name.empty()) {
       root.error("metadata.name", "is missing: give the object a name");

@@ -1,6 +1,6 @@
 // config/translate.h: one document of a manifest becomes one object of the model, or problems.
-// Each dialect has its own file (core_kinds.cc, herald_kinds.cc, cilium_kinds.cc) with one
-// function.
+// Each dialect has its own file (core_kinds.cc, herald_kinds.cc, cilium_kinds.cc,
+// metallb_kinds.cc) with one function.
 #pragma once
 
 #include <cstddef>
@@ -9,15 +9,17 @@
 #include <variant>
 #include <vector>
 
+#include "config/metallb.h"
 #include "config/yaml_document.h"
 #include "model/desired.h"
 
 namespace herald::config {
 
 // monostate: nothing of the model: an unrelated kind, a Service of another type, a bad object.
-using Object = std::variant<std::monostate, Service, UnmanagedService, Pool, L2Policy, BgpPeer,
-                            BgpAdvertisement, BfdProfile, NodeObject, NamespaceObject,
-                            EndpointSlice, SecretObject>;
+using Object =
+    std::variant<std::monostate, Service, UnmanagedService, Pool, L2Policy, BgpPeer,
+                 BgpAdvertisement, BfdProfile, NodeObject, NamespaceObject, EndpointSlice,
+                 SecretObject, metallb::Peer, metallb::Advertisement, metallb::Community>;
 
 // The place of T in Object: tells the sorts of objects apart, good or bad.
 template <typename T, typename Variant>
@@ -31,7 +33,7 @@ template <typename T>
 inline constexpr std::size_t kSort = PlaceIn<T, Object>::value;
 
 struct Translated {
-  std::string kind, ns, name;
+  std::string api, kind, ns, name;
   Source source;
   std::size_t sort = 0;  // Object's index of the kind, even if the object is bad; 0: unrelated
   bool good = true;      // no problem of severity Error
@@ -42,6 +44,11 @@ struct Translated {
 
 // Translates a document; a `kind: List` yields all its items.
 std::vector<Translated> translate(const Value& document, const std::string& file);
+
+// A route has to fit one BGP message of 4096 octets (RFC 4271 §9.2). The most that stands beside
+// the communities (64 times our AS more, for a peer that knows two-octet AS numbers alone) takes
+// under 500 octets, and so many large communities 3060.
+inline constexpr std::size_t kMaxCommunities = 255;
 
 class MapReader;
 struct AddressBlock;
@@ -61,5 +68,7 @@ std::vector<std::string> read_interfaces(MapReader& spec);
 bool translate_core(const std::string& api, MapReader& root, Translated& out);
 bool translate_herald(const std::string& api, MapReader& root, Translated& out);
 bool translate_cilium(const std::string& api, MapReader& root, Translated& out);
+bool translate_metallb(const std::string& api, MapReader& root, Translated& out);
+bool is_metallb(const std::string& api);
 
 }  // namespace herald::config

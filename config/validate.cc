@@ -129,13 +129,14 @@ void check_names(Desired& desired, const Source& source, const std::string& kind
   }
 }
 
-void check_peers(Desired& desired) {
+void check_peers(Desired& desired, const std::set<PeerName>& compared) {
   for (std::size_t i = 0; i < desired.peers.size(); ++i) {
     const BgpPeer& peer = desired.peers[i];
     for (std::size_t j = 0; j < i; ++j) {
       const BgpPeer& other = desired.peers[j];
       if (peer.address != other.address || peer.port != other.port ||
-          peer.interface != other.interface) {
+          peer.interface != other.interface || peer.vrf != other.vrf ||
+          (compared.contains(peer.name) && compared.contains(other.name))) {
         continue;
       }
       // Peers for different nodes may well name the same router.
@@ -202,10 +203,10 @@ void check_communities(Desired& desired) {
 
 }  // namespace
 
-void validate(Desired& desired) {
+void validate(Desired& desired, const std::set<PeerName>& compared) {
   check_pools(desired);
   check_requests(desired);
-  check_peers(desired);
+  check_peers(desired, compared);
   check_communities(desired);
   const auto pools = names_of(desired.pools), peers = names_of(desired.peers);
   for (const L2Policy& policy : desired.l2_policies) {

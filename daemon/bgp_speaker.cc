@@ -66,7 +66,7 @@ void BgpSpeaker::set(const Policies& policies, const Labels& labels, const std::
   std::map<PeerName, bgp::PeerConfig> wanted;
   for (const BgpPeer& peer : policies.desired().peers) {
     if (leaving || !router_id_ || !selects(peer.node_selectors, labels) ||
-        !peer.interface.empty()) {
+        !peer.interface.empty() || !peer.vrf.empty()) {  // neither is in force yet
       continue;
     }
     const bgp::PeerConfig config = session_config(peer, *router_id_);
