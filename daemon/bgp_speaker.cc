@@ -8,20 +8,29 @@
 namespace herald::daemon {
 namespace {
 
-bgp::PeerConfig session_config(const BgpPeer& peer, const IpAddress& router_id) {
+// nullopt: it has no router id yet. An override speaks for one node.
+std::optional<bgp::PeerConfig> session_config(const BgpPeer& peer, const NodeName& self,
+                                              std::optional<IpAddress> router_id) {
+  PeerOverride own;
+  for (const PeerOverride& o : peer.overrides) {
+    if (o.node == self) own = o;
+  }
+  if (peer.router_id) router_id = peer.router_id;
+  if (own.router_id) router_id = own.router_id;
+  if (!router_id) return std::nullopt;
   bgp::PeerConfig c;
   c.name = peer.name;
   c.address = peer.address;
   c.port = peer.port;
-  c.local_as = peer.local_asn;
+  c.local_as = own.local_asn.value_or(peer.local_asn);
   c.expected.kind = static_cast<decltype(c.expected.kind)>(peer.peer_asn.kind);
   c.expected.number = peer.peer_asn.number;
-  c.router_id = peer.router_id.value_or(router_id);
+  c.router_id = *router_id;
   c.hold_time = peer.hold_time;
   c.keepalive_time = peer.keepalive_time;
   c.connect_retry = peer.connect_retry_time;
   c.multihop = peer.multihop;
-  c.source_address = peer.source_address;
+  c.source_address = own.source_address ? own.source_address : peer.source_address;
   c.ipv4 = peer.ipv4;
   c.ipv6 = peer.ipv6;
   return c;
@@ -59,17 +68,17 @@ void BgpSpeaker::choose_router_id(const std::vector<Link>& links,
   }
 }
 
-void BgpSpeaker::set(const Policies& policies, const Labels& labels, const std::vector<Link>& links,
-                     const std::vector<coord::MemberLink>& usable, const coord::Table& table,
-                     const std::vector<Labels>& others, bool leaving, Instant now) {
+void BgpSpeaker::set(const Policies& policies, const NodeFacts& self,
+                     const std::vector<Link>& links, const std::vector<coord::MemberLink>& usable,
+                     const coord::Table& table, const std::vector<NodeFacts>& others, bool leaving,
+                     Instant now) {
   if (!router_id_) choose_router_id(links, usable);
   std::map<PeerName, bgp::PeerConfig> wanted;
   for (const BgpPeer& peer : policies.desired().peers) {
-    if (leaving || !router_id_ || !selects(peer.node_selectors, labels) ||
-        !peer.interface.empty() || !peer.vrf.empty()) {  // neither is in force yet
-      continue;
-    }
-    const bgp::PeerConfig config = session_config(peer, *router_id_);
+    if (leaving || !peers_with(peer, self.labels)) continue;
+    const auto made = session_config(peer, self.name, router_id_);
+    if (!made) continue;
+    const bgp::PeerConfig& config = *made;
     wanted[peer.name] = config;
     auto it = sessions_.find(peer.name);
     if (it != sessions_.end() && configs_.at(peer.name) != config) {
@@ -82,7 +91,7 @@ void BgpSpeaker::set(const Policies& policies, const Labels& labels, const std::
       it->second.start(now);
     }
     it->second.set_next_hop_v6(next_hop_v6(links, peer.address), now);
-    if (table.listed()) it->second.set_routes(policies.routes(peer, labels, table, others), now);
+    if (table.listed()) it->second.set_routes(routes(policies, peer, self, table, others), now);
   }
   for (auto it = sessions_.begin(); it != sessions_.end();) {
     const auto here = it++;

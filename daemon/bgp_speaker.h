@@ -11,8 +11,8 @@
 #include "base/time.h"
 #include "bgp/session.h"
 #include "coord/table.h"
-#include "daemon/decide.h"
 #include "daemon/events.h"
+#include "daemon/routes.h"
 #include "net/link.h"
 
 namespace herald::daemon {
@@ -22,11 +22,11 @@ class BgpSpeaker {
   // router_id: none: the lowest IPv4 address of a usable link, chosen once.
   BgpSpeaker(std::optional<IpAddress> router_id, Rng rng);
 
-  // Begins, changes and ends sessions. labels: of this node; usable: its links that may announce;
-  // others: who announces instead of this node, which is drained; leaving: every session ends.
-  void set(const Policies& policies, const Labels& labels, const std::vector<Link>& links,
+  // Begins, changes and ends sessions. self: this node; usable: its links that may announce;
+  // others: who announces instead of this node (see substitutes()); leaving: every session ends.
+  void set(const Policies& policies, const NodeFacts& self, const std::vector<Link>& links,
            const std::vector<coord::MemberLink>& usable, const coord::Table& table,
-           const std::vector<Labels>& others, bool leaving, Instant now);
+           const std::vector<NodeFacts>& others, bool leaving, Instant now);
   // nullptr: there is no such session, or not any more.
   bgp::Session* session(const PeerName& peer);
   void tick(Instant now);

@@ -70,15 +70,9 @@ std::optional<Story> explain_service(const View& view, const ObjectName& name) {
           std::find_if(desired.peers.begin(), desired.peers.end(),
                        [&, &wanted = peer_name](const BgpPeer& p) { return p.name == wanted; });
       if (peer == desired.peers.end()) continue;
-      const bool takes = view.peer_takes(*peer, vip);
-      const bool up = session.state() == bgp::SessionState::Established;
-      story.fact(fmt::format(
-          "BGP to {} from {}: {}", peer_name.str(), node.config().name.str(),
-          !takes                                    ? view.why_not_taken(*peer, vip)
-          : session.advertised(IpPrefix::host(vip)) ? std::string("advertised")
-          : up ? "not advertised: " + session.stats().held_back_why
-               : fmt::format("to be advertised, but the session is {}: {}",
-                             bgp::to_string(session.state()), session.stats().last_error)));
+      bool told = false;
+      story.fact(fmt::format("BGP to {} from {}: {}", peer_name.str(), node.config().name.str(),
+                             view.over_bgp(*peer, session, vip, told)));
     }
   }
   if (!story.problems.empty()) story.advise(to_string(story.problems.front()));
@@ -265,17 +259,10 @@ Story explain_ip(const View& view, const IpAddress& ip) {
   for (const BgpPeer& peer : view.desired().peers) {
     const auto session = node.sessions().find(peer.name);
     if (session == node.sessions().end()) continue;
-    const bool takes = view.peer_takes(peer, ip);
-    const bool up = session->second.state() == bgp::SessionState::Established;
+    bool advertised = false;
     story.fact(fmt::format("BGP to {} from {}: {}", peer.name.str(), node.config().name.str(),
-                           !takes ? view.why_not_taken(peer, ip)
-                           : session->second.advertised(IpPrefix::host(ip))
-                               ? std::string("advertised")
-                           : up ? "not advertised: " + session->second.stats().held_back_why
-                                : fmt::format("to be advertised, but the session is {}: {}",
-                                              bgp::to_string(session->second.state()),
-                                              session->second.stats().last_error)));
-    if (takes && session->second.advertised(IpPrefix::host(ip))) told.push_back(peer.name.str());
+                           view.over_bgp(peer, session->second, ip, advertised)));
+    if (advertised) told.push_back(peer.name.str());
   }
   if (!told.empty()) announced.push_back("to BGP peers " + join(told, ", "));
   if (announced.empty()) story.advise(silent);

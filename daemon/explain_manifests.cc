@@ -139,7 +139,7 @@ Story explain_l2(const View& view, const L2Policy& policy) {
   json::array listed;
   for (const auto& [name, peer] : view.node().peers().all()) {
     const coord::MemberDocument& d = peer.document;
-    const Labels labels = view.policies().node_labels(name, d.info.labels);
+    const Labels labels = view.policies().node(name, d.info.labels).labels;
     if (!selects(policy.node_selectors, labels)) continue;
     std::vector<std::string> links;
     for (const coord::MemberLink& l : d.info.links) {
@@ -174,7 +174,7 @@ Story explain_bgp(const View& view, const BgpAdvertisement& ad) {
   Story story;
   story.fact(fmt::format("BGPAdvertisement read from {}", place_of(ad.source)));
   const auto ips = tell_services(view, ad, story);
-  const bool here = selects(ad.node_selectors, view.self_labels());
+  const bool here = selects(ad.node_selectors, view.self().labels);
   story.fact(fmt::format("this node is {} (nodeSelector {})", here ? "selected" : "not selected",
                          to_string(ad.node_selectors)));
   std::vector<std::string> peers, up;

@@ -171,7 +171,7 @@ std::optional<Story> explain_peer(const View& view, std::string_view name) {
   if (session != view.node().sessions().end()) {
     tell_session(view, *peer, session->second, story);
   } else {
-    const bool selected = selects(peer->node_selectors, view.self_labels());
+    const bool selected = selects(peer->node_selectors, view.self().labels);
     story.set("state", "Absent");
     story.verdict = selected ? "no session: this node has no router id, or is stopping"
                              : "no session from this node: spec.nodeSelector does not select it";
@@ -261,7 +261,7 @@ void tell_member(const View& view, const NodeName& name, const coord::Peers::Pee
     if (entry->owner == name && entry->inc == d.inc) owned.push_back(to_string(vip));
   }
   if (view.policies().known()) {
-    const Labels labels = view.policies().node_labels(name, d.info.labels);
+    const Labels labels = view.policies().node(name, d.info.labels).labels;
     for (const L2Policy& p : view.desired().l2_policies) {
       if (selects(p.node_selectors, labels)) policies.push_back(p.name);
     }
@@ -311,7 +311,7 @@ std::optional<Story> explain_node(const View& view, std::string_view name) {
   const Labels own = member == members.end() ? Labels{} : member->second.document.info.labels;
   if (view.policies().known()) {
     std::vector<std::string> labels;
-    for (const auto& [key, value] : view.policies().node_labels(node, own)) {
+    for (const auto& [key, value] : view.policies().node(node, own).labels) {
       labels.push_back(key + "=" + value);
     }
     story.fact(fmt::format("labels: {}", some(labels)));

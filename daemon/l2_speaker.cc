@@ -12,9 +12,9 @@ void L2Speaker::set(const std::optional<Right>& right, const std::vector<Link>& 
   std::map<LinkIndex, l2::AnnounceTiming> timings;
   if (right) {
     for (const Link& link : links) {
-      timings[link.index] = policies.announce_timing(link.name, right->labels);
+      timings[link.index] = policies.announce_timing(link.name, right->node.labels);
     }
-    const L2Scope scope(policies, right->labels, right->usable);
+    const L2Scope scope(policies, right->node, &right->usable);
     for (const IpAddress& vip : right->vips) {
       for (const coord::MemberLink* chosen : scope.seat(vip, table.find(vip)->services).links) {
         for (const Link& link : links) {

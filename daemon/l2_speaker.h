@@ -23,7 +23,7 @@ class L2Speaker {
   struct Right {
     std::vector<IpAddress> vips;            // that the table gives to this node
     std::vector<coord::MemberLink> usable;  // links that may announce
-    Labels labels;                          // of this node, as selectors see them
+    NodeFacts node;                         // this one
     bool has_right = false;                 // a lease: else it announces nothing unasked
   };
   // nullopt: it is not known what this node may speak for, so nothing.

@@ -141,8 +141,8 @@ void Node::reconcile(Instant now) {
   if (allocation != nullptr) statuses_.set(allocations_, *allocation, table_, now);
   if (policies_.known() && links_known_) {
     const coord::MemberInfo info = member_info();
-    bgp_.set(policies_, policies_.node_labels(config_.name, info.labels), links_, info.links,
-             table_, substitutes(config_.name, policies_, peers_, cluster_.document().drained, now),
+    bgp_.set(policies_, policies_.node(config_.name, info.labels), links_, info.links, table_,
+             substitutes(config_.name, policies_, peers_, cluster_.document().drained, now),
              stop_by_.has_value(), now);
   }
 }
@@ -152,9 +152,9 @@ void Node::set_l2(Instant now) {
   std::optional<L2Speaker::Right> right;
   if (policies_.known() && links_known_ && membership_.joined()) {
     coord::MemberInfo info = member_info();
-    right = L2Speaker::Right{
-        table_.owned(config_.name, membership_.incarnation()), std::move(info.links),
-        policies_.node_labels(config_.name, info.labels), membership_.has_right(now)};
+    right = L2Speaker::Right{table_.owned(config_.name, membership_.incarnation()),
+                             std::move(info.links), policies_.node(config_.name, info.labels),
+                             membership_.has_right(now)};
   }
   l2_.set(right, links_, policies_, table_, now);
 }

@@ -50,7 +50,7 @@ struct NodeConfig {
   std::vector<IpAddress> heartbeat_addresses;  // empty: those of the links
   Duration drain_timeout = 10s;
   RebalanceTiming rebalance;
-  Policies::Cordoned cordoned = Policies::Cordoned::Keep;
+  Policies::Options policies;
   std::uint64_t seed = 1;
 };
 

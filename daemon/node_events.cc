@@ -23,7 +23,7 @@ Cases(F...) -> Cases<F...>;
 
 void Node::on(const DesiredRead& e, Instant) {
   desired_ = e.desired;
-  policies_ = Policies(desired_, config_.cordoned);
+  policies_ = Policies(desired_, config_.policies);
   dirty_ = true;
 }
 

@@ -129,17 +129,10 @@ std::string why_not_eligible(const NodeName& node, const IpAddress& vip,
   if (policies.yields(node)) {
     return fmt::format("it is cordoned: `kubectl uncordon {}` first", node.str());
   }
-  const Labels labels = policies.node_labels(node, document->info.labels);
-  if (Policies::excluded(labels)) {
-    return "its label node.kubernetes.io/exclude-from-external-load-balancers excludes it";
-  }
-  if (policies.l2_policies(vip, services, labels).empty()) {
-    return "no L2AnnouncementPolicy selects this service, pool and node";
-  }
-  if (policies.l2_links(vip, services, labels, document->info.links).empty()) {
-    return "it has no usable link that the policy's interfaces select";
-  }
-  return {};
+  if (policies.unwell(node)) return "Kubernetes says that it is not ready, or has no network";
+  const L2Scope scope(policies, policies.node(node, document->info.labels), &document->info.links);
+  const Hold why = scope.seat(vip, services).why;
+  return why == Hold::None ? std::string() : sentence(why);
 }
 
 // ---- the word

@@ -90,7 +90,7 @@ std::vector<Rebalance::Move> Rebalance::batch_for(const NodeName& newcomer,
                                                   const coord::Peers& peers) const {
   const coord::MemberDocument* document = peers.find(newcomer);
   if (document == nullptr) return {};
-  const Labels labels = policies.node_labels(newcomer, document->info.labels);
+  const Labels labels = policies.node(newcomer, document->info.labels).labels;
   struct Movable {
     IpAddress vip;
     NodeName owner;

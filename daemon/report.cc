@@ -92,14 +92,16 @@ json::array Report::announcements(const IpAddress& vip, const coord::TableEntry&
   if (!policies_.known()) return out;
   for (const BgpPeer& peer : desired().peers) {
     const auto session = node_.sessions().find(peer.name);
-    if (session == node_.sessions().end() || !view_.peer_takes(peer, vip)) continue;
+    if (session == node_.sessions().end()) continue;
     const bool up = session->second.state() == bgp::SessionState::Established;
-    out.push_back(json::object{{"ip", to_string(vip)},
-                               {"via", "bgp"},
-                               {"node", node_.config().name.str()},
-                               {"peer", peer.name.str()},
-                               {"prefix", to_string(IpPrefix::host(vip))},
-                               {"reason", up ? "Announced" : "SessionDown"}});
+    for (const IpPrefix& prefix : view_.taken(peer, vip).prefixes) {
+      out.push_back(json::object{{"ip", to_string(vip)},
+                                 {"via", "bgp"},
+                                 {"node", node_.config().name.str()},
+                                 {"peer", peer.name.str()},
+                                 {"prefix", to_string(prefix)},
+                                 {"reason", up ? "Announced" : "SessionDown"}});
+    }
   }
   return out;
 }

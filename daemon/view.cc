@@ -15,16 +15,17 @@ std::shared_ptr<const Desired> shared(const Desired* desired) {
 }  // namespace
 
 View::View(const Node& node, Instant now)
-    : node_(node), now_(now), policies_(shared(node.desired()), node.config().cordoned) {}
+    : node_(node), now_(now), policies_(shared(node.desired()), node.config().policies) {}
 
 const Desired& View::desired() const {
   static const Desired kNone;
   return node_.desired() == nullptr ? kNone : *node_.desired();
 }
 
-Labels View::self_labels() const {
+NodeFacts View::self() const {
   const NodeConfig& self = node_.config();
-  return policies_.known() ? policies_.node_labels(self.name, self.labels) : self.labels;
+  return policies_.known() ? policies_.node(self.name, self.labels)
+                           : NodeFacts{self.name, self.labels};
 }
 
 std::vector<std::pair<IpAddress, const coord::TableEntry*>> View::held() const {
@@ -50,36 +51,41 @@ std::vector<std::pair<IpAddress, const coord::TableEntry*>> View::held_by(
   return out;
 }
 
+L2Scope::Seat View::seat(const NodeName& member, const IpAddress& vip,
+                         const std::vector<ObjectName>& services) const {
+  const coord::MemberDocument* document = node_.peers().find(member);
+  if (document == nullptr || !policies_.known()) return {};
+  const L2Scope scope(policies_, policies_.node(member, document->info.labels),
+                      &document->info.links);
+  return scope.seat(vip, services);
+}
+
 std::vector<std::string> View::links_of(const IpAddress& vip,
                                         const coord::TableEntry& entry) const {
-  if (!entry.owner || !policies_.known()) return {};
-  const coord::MemberDocument* owner = node_.peers().find(*entry.owner);
-  if (owner == nullptr) return {};
-  return policies_.l2_links(vip, entry.services,
-                            policies_.node_labels(*entry.owner, owner->info.labels),
-                            owner->info.links);
+  std::vector<std::string> out;
+  if (!entry.owner) return out;
+  for (const coord::MemberLink* link : seat(*entry.owner, vip, entry.services).links) {
+    out.push_back(link->name);
+  }
+  return out;
 }
 
 std::string View::why_silent(const IpAddress& vip, const coord::TableEntry& entry) const {
   if (!policies_.known()) return "the manifests have not been read yet";
+  const Hold wish = policies_.l2_picks(vip, entry.services).why;
   if (!entry.owner) {
     if (desired().l2_policies.empty()) {
       return "there is no L2AnnouncementPolicy: without one, nothing is announced by ARP or NDP";
     }
+    if (wish != Hold::None && wish != Hold::NoPolicy) return sentence(wish);
     std::string seen;
     for (const auto& [name, peer] : node_.peers().all()) {
       if (!node_.peers().heard(name, now_)) continue;
-      const Labels labels = policies_.node_labels(name, peer.document.info.labels);
-      if (Policies::excluded(labels)) {
-        seen += fmt::format("; {}: its labels exclude it from load balancers", name.str());
-      } else if (policies_.l2_policies(vip, entry.services, labels).empty()) {
-        seen += fmt::format("; {}: no policy selects this service, pool and node", name.str());
-      } else if (policies_.l2_links(vip, entry.services, labels, peer.document.info.links)
-                     .empty()) {
-        seen += fmt::format("; {}: no usable link fits the policy's interfaces", name.str());
-      } else {
-        seen += fmt::format("; {}: eligible", name.str());
-      }
+      const Hold why = seat(name, vip, entry.services).why;
+      seen += fmt::format("; {}: {}", name.str(),
+                          why == Hold::None       ? "eligible"
+                          : why == Hold::NoPolicy ? sentence(Hold::NoEligibleNode)
+                                                  : sentence(why));
     }
     return "no node may own it" + (seen.empty() ? ": no member is heard" : seen);
   }
@@ -93,32 +99,63 @@ std::string View::why_silent(const IpAddress& vip, const coord::TableEntry& entr
   if (*entry.owner == node_.config().name && !node_.membership().has_right(now_)) {
     return "this node's lease has run out: " + node_.membership().waiting_for();
   }
-  if (links_of(vip, entry).empty()) {
-    return fmt::format("its owner {} has no usable link that a policy selects", entry.owner->str());
-  }
-  return {};
+  const Hold why = seat(*entry.owner, vip, entry.services).why;
+  if (why == Hold::None) return {};
+  if (wish != Hold::None) return sentence(why);
+  return fmt::format("its owner is {}: {}", entry.owner->str(), sentence(why));
 }
 
 std::vector<bgp::Route> View::routes(const BgpPeer& peer) const {
   if (!policies_.known()) return {};
-  return policies_.routes(
-      peer, self_labels(), node_.table(),
+  return daemon::routes(
+      policies_, peer, self(), node_.table(),
       substitutes(node_.config().name, policies_, node_.peers(), node_.cluster().drained, now_));
 }
 
-std::string View::why_not_taken(const BgpPeer& peer, const IpAddress& vip) const {
-  if (Policies::excluded(self_labels())) return "the labels of this node exclude it";
-  const auto all = policies_.routes(peer, self_labels(), node_.table());
-  const bool left = std::any_of(
-      all.begin(), all.end(), [&](const bgp::Route& r) { return r.prefix == IpPrefix::host(vip); });
-  return left ? "this node is drained, and others announce it"
-              : "no BGPAdvertisement selects it for this peer";
+View::Taken View::taken(const BgpPeer& peer, const IpAddress& vip) const {
+  const coord::TableEntry* entry = node_.table().find(vip);
+  if (!policies_.known() || entry == nullptr) return {{}, "the IP table does not hold it"};
+  const RouteScope scope(policies_, self(), peer);
+  const auto offer = scope.offer(vip, policies_.bgp_picks(vip, entry->services), entry->owner);
+  if (offer.why == Hold::NodesExcluded) return {{}, "the labels of this node exclude it"};
+  if (offer.why == Hold::NoPolicy || offer.why == Hold::NoEligibleNode ||
+      offer.why == Hold::NoPeer) {
+    return {{}, "no BGPAdvertisement selects it for this peer"};
+  }
+  if (offer.why != Hold::None) return {{}, sentence(offer.why)};
+  const auto all = routes(peer);
+  Taken out;
+  for (const RouteScope::Share& share : offer.shares) {
+    const bool there = std::any_of(all.begin(), all.end(),
+                                   [&](const bgp::Route& r) { return r.prefix == share.prefix; });
+    const bool twice =
+        std::find(out.prefixes.begin(), out.prefixes.end(), share.prefix) != out.prefixes.end();
+    if (there && !twice) out.prefixes.push_back(share.prefix);
+  }
+  if (out.prefixes.empty()) {
+    out.why_not = node_.cluster().drained.contains(node_.config().name)
+                      ? "this node is drained, and others announce it"
+                      : "Kubernetes finds this node unwell, and others announce it";
+  }
+  return out;
 }
 
-bool View::peer_takes(const BgpPeer& peer, const IpAddress& vip) const {
-  const auto all = routes(peer);
-  return std::any_of(all.begin(), all.end(),
-                     [&](const bgp::Route& r) { return r.prefix == IpPrefix::host(vip); });
+std::string View::over_bgp(const BgpPeer& peer, const bgp::Session& session, const IpAddress& vip,
+                           bool& told) const {
+  const Taken takes = taken(peer, vip);
+  told = false;
+  if (takes.prefixes.empty()) return takes.why_not;
+  std::string aggregates;
+  for (const IpPrefix& prefix : takes.prefixes) {
+    told = told || session.advertised(prefix);
+    if (prefix != IpPrefix::host(vip)) aggregates += ", in " + to_string(prefix);
+  }
+  if (told) return "advertised" + aggregates;
+  if (session.state() == bgp::SessionState::Established) {
+    return "not advertised: " + session.stats().held_back_why;
+  }
+  return fmt::format("to be advertised, but the session is {}: {}", bgp::to_string(session.state()),
+                     session.stats().last_error);
 }
 
 }  // namespace herald::daemon

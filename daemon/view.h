@@ -9,6 +9,7 @@
 #include "base/time.h"
 #include "daemon/decide.h"
 #include "daemon/node.h"
+#include "daemon/routes.h"
 
 namespace herald::daemon {
 
@@ -28,13 +29,23 @@ class View {
   std::vector<std::pair<IpAddress, const coord::TableEntry*>> held() const;
   // The owner's links that a policy selects for the VIP.
   std::vector<std::string> links_of(const IpAddress& vip, const coord::TableEntry& entry) const;
+  // How a member stands to the VIP.
+  L2Scope::Seat seat(const NodeName& member, const IpAddress& vip,
+                     const std::vector<ObjectName>& services) const;
   // Why nobody answers for the VIP on L2; empty if somebody does.
   std::string why_silent(const IpAddress& vip, const coord::TableEntry& entry) const;
   // Routes that this node has for a peer, announced already or not.
   std::vector<bgp::Route> routes(const BgpPeer& peer) const;
-  bool peer_takes(const BgpPeer& peer, const IpAddress& vip) const;
-  std::string why_not_taken(const BgpPeer& peer, const IpAddress& vip) const;
-  Labels self_labels() const;
+  // Those of them that the VIP is part of; why is None unless there are none.
+  struct Taken {
+    std::vector<IpPrefix> prefixes;
+    std::string why_not;
+  };
+  Taken taken(const BgpPeer& peer, const IpAddress& vip) const;
+  // "advertised", or what is in the way; told: whether it is.
+  std::string over_bgp(const BgpPeer& peer, const bgp::Session& session, const IpAddress& vip,
+                       bool& told) const;
+  NodeFacts self() const;
 
  private:
   const Node& node_;

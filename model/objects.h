@@ -131,6 +131,9 @@ struct L2Policy {
   PoolChoice pools;
   std::vector<std::string> classes;  // spec.loadBalancerClass, "" for a service without; empty: all
   bool needs_endpoints = false;      // silent for a service that is known to have no endpoint
+  // With service selectors: an IP of a service that may share it is silent, as the IP's other
+  // services may not be selected.
+  bool refuses_shared = false;
   std::vector<std::string> interfaces;  // RE2, unanchored, any of; empty: all usable
   std::vector<AddressKind> addresses = {AddressKind::LoadBalancerIP};
   std::vector<PreferredNodes> preferred_nodes;
@@ -221,6 +224,9 @@ struct BgpAdvertisement {
   std::optional<std::uint32_t> med;
   unsigned as_path_prepend = 0;
   bool exclusive = false;  // from one eligible node, not from each
+  // Two such that would give an IP different local preferences give none, from that node; else the
+  // highest wins.
+  bool strict_local_pref = false;
   bool operator==(const BgpAdvertisement&) const = default;
 };
 

@@ -42,7 +42,7 @@ class Cluster : public testing::Test {
     c.machine_id = "machine-" + name;
     c.version = "test";
     c.seed = ++starts_;
-    c.cordoned = cordoned_;
+    c.policies.cordoned = cordoned_;
     Host& host = hosts_[name];
     host.guard = std::make_unique<coord::Guard>(c.name, c.guard_timing);
     host.node = std::make_unique<Node>(c, now_);

@@ -100,9 +100,10 @@ MUTANTS = [
          "std::any_of(forced_dead_.begin(), forced_dead_.end(),\n"
          "                     [&](const auto& f) { return f.first == document.node; });")]),
     ("the-last-one-is-drained-away", "drain", DECIDE, [
-        ("if (std::any_of(candidates.begin(), candidates.end(), may)) {", "if (true) {")], WHOLE),
+        ("prefer([](const Chair* c) { return c->willing; });",
+         "std::erase_if(left, [](const Chair* c) { return !c->willing; });")], WHOLE),
     ("drained-nodes-keep-theirs", "drain", DECIDE, [
-        ("return !drained.contains(c.node) &&", "return")], WHOLE),
+        ("!n.drained && !policies.yields(name)", "!policies.yields(name)")], WHOLE),
     ("unknown-write-never-settled", "A5", MEMBERSHIP, [
         ("it->in_flight = false;\n      next_read_ = now + retry_delay();", "it->in_flight = false;")],
      WHOLE),
