@@ -282,6 +282,11 @@ const std::vector<Row>& rows() {
         "the "
         "same on all nodes"},
        set_cordoned_nodes},
+      {{"ignore-exclude-label", "BOOL", "false",
+        "whether nodes announce although their label "
+        "node.kubernetes.io/exclude-from-external-load-balancers excludes them: true or false; the "
+        "same on all nodes"},
+       switch_into(&Settings::ignore_exclude_label)},
       {{"run-dir", "DIR", "/run/herald", "directory for run-time files"},
        text_into(&Settings::run_dir)},
       {{"check", "", "false", "report every problem of settings and manifests, then exit"},

@@ -64,6 +64,7 @@ struct Settings {
                                                     "io.cilium/bgp-control-plane"};
   bool class_less_services = true;
   CordonedNodes cordoned_nodes = CordonedNodes::Keep;  // what becomes of their IPs
+  bool ignore_exclude_label = false;  // of nodes: exclude-from-external-load-balancers
   std::string run_dir = "/run/herald";
   bool check = false;
   bool operator==(const Settings&) const = default;

@@ -9,6 +9,7 @@
 
 #include "base/text.h"
 #include "coord/placement.h"
+#include "daemon/explain_wishes.h"
 #include "daemon/lease_view.h"
 #include "daemon/operations.h"
 #include "daemon/story.h"
@@ -35,6 +36,8 @@ std::optional<Story> explain_service(const View& view, const ObjectName& name) {
     for (const IpAddress& ip : service->requested) {
       story.fact(fmt::format("asks for {} by {}", to_string(ip), service->requested_by));
     }
+    tell_endpoints(view, *service, story);
+    tell_external_ips(view, *service, story);
   } else {
     story.fact("it is not in the manifests");
   }
@@ -51,10 +54,13 @@ std::optional<Story> explain_service(const View& view, const ObjectName& name) {
   std::vector<std::string> said;
   for (const auto& [vip, entry] : held) {
     const PoolName pool = policies.known() ? policies.pool_name_of(vip) : PoolName{};
-    story.fact(
-        fmt::format("{} is held for it in the IP table ({}), epoch {}", to_string(vip),
-                    pool.empty() ? "in no pool any more, kept all the same" : "pool " + pool.str(),
-                    entry->epoch.value));
+    const bool external =
+        service != nullptr && pool.empty() && policies.wants_external(*service, vip);
+    story.fact(fmt::format("{} is held for it in the IP table ({}), epoch {}", to_string(vip),
+                           external       ? "as an external IP"
+                           : pool.empty() ? "in no pool any more, kept all the same"
+                                          : "pool " + pool.str(),
+                           entry->epoch.value));
     const std::string silent = view.why_silent(vip, *entry);
     if (silent.empty()) {
       const std::string links = join(view.links_of(vip, *entry), ", ");
@@ -209,6 +215,7 @@ Story explain_ip(const View& view, const IpAddress& ip) {
   const PoolName pool = view.policies().known() ? view.policies().pool_name_of(ip) : PoolName{};
   story.set("pool", pool.str());
   tell_pools(view, ip, story);
+  tell_external_claims(view, ip, story);
 
   std::string refused;
   for (const Service& s : view.desired().services) {

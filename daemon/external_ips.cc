@@ -60,7 +60,7 @@ ExternalIps take_external_ips(const Policies& policies, const Statuses& statuses
       std::erase_if(held->second, external);
       // Beside external ones there is no allocation: the rest have dropped it from their lists.
       if (!had.empty())
-        std::erase_if(held->second, [&](const ObjectName& s) { return !has(s, ip); });
+        std::erase_if(held->second, [&, &vip = ip](const ObjectName& s) { return !has(s, vip); });
       holders = &held->second;
       if (holders->empty()) {
         holdings.erase(held);

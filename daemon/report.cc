@@ -9,6 +9,7 @@
 #include <boost/json.hpp>
 
 #include "daemon/explain.h"
+#include "daemon/explain_wishes.h"
 #include "daemon/hearing.h"
 #include "daemon/lease_view.h"
 #include "daemon/view.h"
@@ -282,6 +283,9 @@ json::object Report::status() const {
   }
   for (std::string& w : hearing_warnings(node_, facts_.heartbeats, now_)) {
     warnings.emplace_back(std::move(w));
+  }
+  for (const RefusedExternal& refused : refused_external_ips(view_)) {
+    warnings.emplace_back(sentence(refused));
   }
   if (!desired().complete) {
     warnings.emplace_back(

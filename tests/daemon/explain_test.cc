@@ -352,6 +352,42 @@ TEST_F(Explain, APeerThatExpectsAnotherAsOfUs) {
   EXPECT_THAT(text(peer, "remedy"), HasSubstr("spec.localASN 64512"));
 }
 
+TEST_F(Explain, WhereTheEndpointsAre) {
+  const std::string service =
+      "apiVersion: v1\nkind: Service\nmetadata: {name: web}\n"
+      "spec: {type: LoadBalancer, externalTrafficPolicy: Local}\n";
+  const std::string slice =
+      "---\napiVersion: discovery.k8s.io/v1\nkind: EndpointSlice\nmetadata: {name: web-1, labels: "
+      "{kubernetes.io/service-name: web}}\naddressType: IPv4\n"
+      "endpoints: [{addresses: [10.0.0.5], nodeName: n9, conditions: {ready: true}}]\n";
+  read("web.yaml", service.c_str());
+  EXPECT_THAT(facts(ask("service", "default/web")), HasSubstr("it has no EndpointSlice"));
+  EXPECT_THAT(text(ask("service", "default/web"), "verdict"), HasSubstr("announced"));
+  read("web.yaml", (service + slice).c_str());
+  const auto local = ask("service", "default/web");
+  EXPECT_THAT(facts(local), HasSubstr("endpoints that serve are on: n9"));
+  EXPECT_THAT(facts(local), HasSubstr("no endpoint of the service is on the node"));
+  EXPECT_EQ(text(local, "verdict"), "has an IP; nobody answers");
+}
+
+TEST_F(Explain, ExternalIps) {
+  read("web.yaml",
+       "apiVersion: v1\nkind: Service\nmetadata: {name: web}\n"
+       "spec: {type: LoadBalancer, externalIPs: [10.25.150.99, 10.25.150.223]}\n");
+  EXPECT_THAT(facts(ask("service", "default/web")), HasSubstr("has ExternalIP among"));
+  read("external.yaml",
+       "apiVersion: herald.io/v1alpha1\nkind: L2AnnouncementPolicy\nmetadata: {name: external}\n"
+       "spec: {addresses: [ExternalIP]}\n");
+  const auto web = ask("service", "default/web");
+  EXPECT_THAT(facts(web), HasSubstr("n1 answers ARP/NDP for 10.25.150.99 on eth0"));
+  const char* refused = "10.25.150.223 is the load balancer IP of service default/whoami";
+  EXPECT_THAT(facts(web), HasSubstr(refused));
+  EXPECT_THAT(facts(ask("ip", "10.25.150.223")), HasSubstr(refused));
+  const auto status =
+      json::parse(answer(node_, {"embedded:/x", "packet", {}}, R"({"command":"status"})", now_));
+  EXPECT_THAT(json::serialize(status.at("data").at("warnings")), HasSubstr(refused));
+}
+
 TEST_F(Explain, BeforeAnythingIsRead) {
   Node fresh(config(8), now_);
   std::swap(node_, fresh);
