@@ -13,6 +13,7 @@
 #include <CLI/CLI.hpp>
 
 #include "base/text.h"
+#include "cli/convert_io.h"
 #include "cli/events.h"
 #include "cli/print.h"
 #include "cli/request.h"
@@ -119,6 +120,19 @@ int main(int argc, char** argv) {
       "events", "the last transitions: IPs, members, leases, sessions, conflicts");
   events->add_flag("-w,--watch", watch, "go on with those that follow");
 
+  std::vector<std::string> converted;
+  CLI::App* convert = app.add_subcommand(
+      "convert", "Cilium's or MetalLB's manifests as Herald's own, on stdout (-o yaml or json)");
+  convert
+      ->add_option("-f,--filename", converted,
+                   "manifests: files, directories, or - for stdin; may be given again")
+      ->type_name("PATH")
+      ->required();
+  std::string dialect = "herald";
+  convert->add_option("--to", dialect, "herald")
+      ->check(CLI::IsMember({"herald"}).description(""))
+      ->capture_default_str();
+
   std::string timeout = "10s";
   bool yes = false;
   const auto waits = [&](CLI::App* order) {
@@ -178,6 +192,11 @@ int main(int argc, char** argv) {
     }
   }
 
+  if (request.command == "convert") {
+    const bool json = kFormats.at(format_name) == Format::Json;
+    return herald::cli::convert(
+        converted, json ? herald::config::ManifestForm::Json : herald::config::ManifestForm::Yaml);
+  }
   if (watch) return watch_events(request, kFormats.at(format_name), socket);
   const auto reply = ask(socket, to_line(request), 5s + request.timeout);
   if (!reply) {

@@ -1,14 +1,14 @@
 // config/herald_kinds.cc: the native kinds, herald.io/v1alpha1. Every field is checked, an unknown
 // one is an error: a typo in a pool must not pass as "all services".
+#include "config/herald_kinds.h"
+
 #include <fmt/core.h>
 
 #include <algorithm>
 #include <map>
 
 #include "base/text.h"
-#include "config/interface_match.h"
-#include "config/object_reader.h"
-#include "config/translate.h"
+#include "config/herald_fields.h"
 
 namespace herald::config {
 namespace {
@@ -21,107 +21,9 @@ const std::vector<std::string>& kinds() {
   return kAll;
 }
 
-template <typename T>
-std::vector<T> names(MapReader& spec, const std::string& key) {
-  std::vector<T> out;
-  for (std::string& name : spec.texts(key)) out.emplace_back(std::move(name));
-  return out;
-}
-
-std::vector<AddressKind> address_kinds(MapReader& spec, const std::vector<std::string>& words) {
-  const auto chosen = spec.choices("addresses", words);
-  if (!chosen) return {AddressKind::LoadBalancerIP};
-  std::vector<AddressKind> out;
-  for (const std::size_t i : *chosen) {
-    out.push_back(static_cast<AddressKind>(i));
-    if (out.back() != AddressKind::LoadBalancerIP) {
-      spec.warning("addresses", words[i] +
-                                    " is understood, but not in force yet in this version: "
-                                    "such addresses are not announced");
-    }
-  }
-  return out;
-}
-
-// `namespaces` beside namespaceSelector: both have to let a service in.
-void restrict_namespaces(const std::vector<std::string>& namespaces, Pool& pool) {
-  if (namespaces.empty()) return;
-  if (pool.namespace_selectors.empty()) pool.namespace_selectors.emplace_back();
-  for (LabelSelector& selector : pool.namespace_selectors) {
-    selector.match_expressions.push_back(
-        {"kubernetes.io/metadata.name", LabelSelector::Operator::In, namespaces});
-  }
-}
-
-void read_pool(MapReader& spec, MapReader& metadata, Translated& out) {
-  out.sort = kSort<Pool>;
-  Pool pool;
-  pool.name = PoolName(out.name);
-  pool.source = out.source;
-  pool.created = read_creation_time(metadata);
-  pool.labels = metadata.labels("labels");
-  std::vector<AddressBlock> blocks;
-  spec.each("addresses", [&](const std::string& text) {
-    AddressBlock block;
-    auto fault = parse_block(text, block);
-    if (!fault) blocks.push_back(block);
-    return fault;
-  });
-  if (!spec.has("addresses")) {
-    spec.error("addresses", "is missing: list what may be given out, like [10.0.0.0/24]");
-  }
-  for (const AddressBlock& block : blocks) pool.ranges.push_back(block.range);
-  pool.service_selectors = spec.selectors("serviceSelector");
-  pool.namespace_selectors = spec.selectors("namespaceSelector");
-  restrict_namespaces(spec.texts("namespaces"), pool);
-  if (const auto priority = spec.integer("priority", 1, 1'000'000)) {
-    pool.priority = static_cast<int>(*priority);
-  }
-  pool.auto_assign = spec.boolean("autoAssign").value_or(true);
-  pool.disabled = spec.boolean("disabled").value_or(false);
-  for (const std::size_t what :
-       spec.choices("avoid", {"FirstLast", "BuggyIPv4"}).value_or(std::vector<std::size_t>{})) {
-    if (what == 1) {
-      pool.avoid_buggy_ipv4 = true;
-    } else {
-      add_first_and_last(blocks, pool);
-    }
-  }
-  if (spec.choice("onShrink", {"keep", "release"}) == 1) spec.not_yet("onShrink");
-  if (spec.duration("releaseHold", 0s, 8760h).value_or(0s) > 0s) spec.not_yet("releaseHold");
-  if (spec.boolean("probe") == false) spec.not_yet("probe");
-  out.object = std::move(pool);
-}
-
-void read_l2_policy(MapReader& spec, Translated& out) {
-  out.sort = kSort<L2Policy>;
-  L2Policy policy;
-  policy.name = out.name;
-  policy.source = out.source;
-  policy.service_selectors = spec.selectors("serviceSelector");
-  policy.node_selectors = spec.selectors("nodeSelector");
-  policy.pools.names = names<PoolName>(spec, "pools");
-  policy.interfaces = read_interfaces(spec);
-  policy.addresses = address_kinds(spec, {"LoadBalancerIP", "ExternalIP"});
-  for (MapReader& in : spec.maps("preferredNodes")) {
-    PreferredNodes preferred;
-    preferred.weight = static_cast<int>(in.integer("weight", 1, 100).value_or(1));
-    preferred.selector = in.selector("selector").value_or(LabelSelector{});
-    in.finish();
-    policy.preferred_nodes.push_back(std::move(preferred));
-  }
-  policy.rebalance = spec.choice("rebalance", {"gentle", "never"}) != 1;
-  MapReader gratuitous = spec.map("gratuitous");
-  policy.gratuitous_count = static_cast<int>(gratuitous.integer("count", 0, 100).value_or(5));
-  policy.gratuitous_interval = gratuitous.duration("interval", 10ms, 60s).value_or(200ms);
-  policy.gratuitous_refresh = gratuitous.duration("refresh", 0s, 24h).value_or(0s);
-  gratuitous.finish();
-  out.object = std::move(policy);
-}
-
 void read_asns(MapReader& spec, BgpPeer& peer) {
   const auto local = spec.integer("localASN", 1, kMaxU32);
-  if (!local && !spec.has("localASN")) {
+  if (!local && !spec.has("localASN") && !spec.has("nodeOverrides")) {
     spec.error("localASN", "is missing: write the AS number that this side speaks for");
   }
   peer.local_asn = Asn(static_cast<std::uint32_t>(local.value_or(0)));
@@ -154,11 +56,104 @@ void read_times(MapReader& spec, BgpPeer& peer) {
   // A third of the hold time unless it is given, as RFC 4271 §10 suggests.
   const auto keepalive = spec.duration("keepaliveTime", 0s, 65535s);
   peer.keepalive_time = keepalive.value_or(std::min<Duration>(30s, peer.hold_time / 3));
-  if (keepalive && peer.hold_time > 0s && *keepalive >= peer.hold_time) {
-    spec.error("keepaliveTime", "'" + to_string(*keepalive) + "' is not less than holdTime " +
+  if (keepalive && peer.hold_time > 0s && *keepalive > peer.hold_time) {
+    spec.error("keepaliveTime", "'" + to_string(*keepalive) + "' is longer than holdTime " +
                                     to_string(peer.hold_time) + ": a third of it is usual");
   }
-  peer.connect_retry_time = spec.duration("connectRetryTime", 1s, 65535s).value_or(5s);
+  peer.connect_retry_time = spec.duration("connectRetryTime", 1s, 2147483647s).value_or(5s);
+}
+
+std::optional<IpAddress> read_router_id(MapReader& in) {
+  const auto id = in.ip("routerID");
+  if (id && (id->is_v6() || id->is_unspecified())) {
+    in.error("routerID", "'" + to_string(*id) +
+                             "' is no router ID: write it like an IPv4 address, not 0.0.0.0");
+  }
+  return id;
+}
+
+// Who is spoken to: an address, or whoever is at the other end of a link, or both (link-local).
+void read_router(MapReader& spec, BgpPeer& peer) {
+  peer.interface = spec.text("interface").value_or("");
+  if (!peer.interface.empty()) spec.not_yet("interface");
+  const auto address = spec.ip("address");
+  if (!spec.has("address") && peer.interface.empty()) {
+    spec.error("address", "is missing: write the router's IP address");
+  }
+  if (!address) return;
+  peer.address = *address;
+  if (address->is_unspecified() || address->is_multicast()) {
+    spec.error("address", "'" + to_string(*address) + "' is no address of a router");
+  }
+}
+
+void read_overrides(MapReader& spec, BgpPeer& peer) {
+  for (MapReader& in : spec.maps("nodeOverrides")) {
+    PeerOverride here;
+    here.node = NodeName(in.text("node").value_or(""));
+    if (here.node.str().empty()) in.error("node", "is missing: name the node that differs");
+    here.router_id = read_router_id(in);
+    if (const auto asn = in.integer("localASN", 1, kMaxU32)) {
+      here.local_asn = Asn(static_cast<std::uint32_t>(*asn));
+    }
+    here.source_address = in.ip("sourceAddress");
+    if (peer.local_asn.value == 0 && !here.local_asn && !in.has("localASN")) {
+      in.error("localASN", "is missing here and in spec.localASN: write it in one of the two");
+    }
+    in.finish();
+    peer.overrides.push_back(std::move(here));
+  }
+}
+
+Duration whole_seconds(MapReader& in, const std::string& key, Duration max, Duration otherwise) {
+  const Duration d = in.duration(key, 0s, max).value_or(otherwise);
+  if (d % 1s != 0s) in.error(key, "'" + to_string(d) + "' is no number of whole seconds");
+  return d;
+}
+
+// What a session cannot do yet: checked, and said.
+void read_not_yet(MapReader& spec, BgpPeer& peer) {
+  peer.ttl_security = spec.boolean("ttlSecurity").value_or(false);
+  if (peer.ttl_security) spec.not_yet("ttlSecurity");
+  peer.extended_next_hop = spec.boolean("extendedNextHop").value_or(false);
+  if (peer.extended_next_hop) spec.not_yet("extendedNextHop");
+  peer.passive = spec.boolean("passive").value_or(false);
+  if (peer.passive) spec.not_yet("passive");
+  if (MapReader in = spec.map("passwordSecret"); in.present()) {
+    SecretKey secret{in.text("namespace").value_or("default"), in.text("name").value_or(""),
+                     in.text("key").value_or("password")};
+    if (secret.name.empty()) in.error("name", "is missing: name the Secret");
+    in.finish();
+    peer.password = std::move(secret);
+    spec.not_yet("passwordSecret");
+  }
+  peer.bfd_profile = spec.text("bfdProfile").value_or("");
+  if (!peer.bfd_profile.empty()) spec.not_yet("bfdProfile");
+  MapReader restart = spec.map("gracefulRestart");
+  peer.graceful_restart = restart.boolean("enabled").value_or(false);
+  if (peer.graceful_restart) spec.not_yet("gracefulRestart");
+  peer.restart_time = whole_seconds(restart, "restartTime", 4095s, 120s);       // 12 bits
+  peer.long_lived_time = whole_seconds(restart, "longLived", 16'777'215s, 0s);  // 24 bits
+  restart.finish();
+  peer.vrf = spec.text("vrf").value_or("");
+  if (!peer.vrf.empty()) spec.not_yet("vrf");
+  if (const auto most = spec.integer("maxPrefixesOut", 1, kMaxU32)) {
+    peer.max_prefixes_out = static_cast<std::uint32_t>(*most);
+    spec.not_yet("maxPrefixesOut");
+  }
+}
+
+// `families`, whichever are listed; both if it is missing.
+template <typename T>
+void read_bgp_families(MapReader& spec, T& out) {
+  const auto families = spec.choices("families", {"ipv4", "ipv6"});
+  if (!families) return;
+  const auto has = [&](std::size_t f) {
+    return std::find(families->begin(), families->end(), f) != families->end();
+  };
+  out.ipv4 = has(0);
+  out.ipv6 = has(1);
+  if (!out.ipv4 && !out.ipv6) spec.error("families", "is empty: list ipv4, ipv6 or both");
 }
 
 void read_peer(MapReader& spec, Translated& out) {
@@ -166,48 +161,23 @@ void read_peer(MapReader& spec, Translated& out) {
   BgpPeer peer;
   peer.name = PeerName(out.name);
   peer.source = out.source;
-  if (spec.has("interface")) {
-    spec.text("interface");
-    spec.error("interface", "unnumbered peers are not supported yet: give the peer's address");
-  }
-  const auto address = spec.ip("address");
-  if (address) peer.address = *address;
-  if (!spec.has("address") && !spec.has("interface")) {
-    spec.error("address", "is missing: write the router's IP address");
-  }
-  if (address && (address->is_unspecified() || address->is_multicast())) {
-    spec.error("address", "'" + to_string(*address) + "' is no address of a router");
-  }
+  read_router(spec, peer);
   peer.port = static_cast<std::uint16_t>(spec.integer("port", 1, 65535).value_or(179));
   read_asns(spec, peer);
-  peer.router_id = spec.ip("routerID");
-  if (peer.router_id && (peer.router_id->is_v6() || peer.router_id->is_unspecified())) {
-    spec.error("routerID", "'" + to_string(*peer.router_id) +
-                               "' is no router ID: write it like an IPv4 address, not 0.0.0.0");
-  }
-  peer.node_selectors = spec.selectors("nodeSelector");
+  peer.router_id = read_router_id(spec);
+  peer.node_selectors = read_selectors(spec, "nodeSelector");
   peer.source_address = spec.ip("sourceAddress");
-  if (address && peer.source_address && peer.source_address->family() != address->family()) {
+  if (spec.has("address") && peer.source_address &&
+      peer.source_address->family() != peer.address.family()) {
     spec.error("sourceAddress", "'" + to_string(*peer.source_address) +
-                                    "' is of another family than address " + to_string(*address));
+                                    "' is of another family than address " +
+                                    to_string(peer.address));
   }
   read_times(spec, peer);
   peer.multihop = static_cast<int>(spec.integer("multihop", 1, 255).value_or(1));
-  if (const auto families = spec.choices("families", {"ipv4", "ipv6"})) {
-    const auto has = [&](std::size_t f) {
-      return std::find(families->begin(), families->end(), f) != families->end();
-    };
-    peer.ipv4 = has(0);
-    peer.ipv6 = has(1);
-    if (!peer.ipv4 && !peer.ipv6) spec.error("families", "is empty: list ipv4, ipv6 or both");
-  }
-  for (const char* key : {"ttlSecurity", "extendedNextHop"}) {
-    if (spec.boolean(key) == true) spec.not_yet(key);
-  }
-  for (const char* key :
-       {"passwordSecret", "bfdProfile", "gracefulRestart", "vrf", "maxPrefixesOut"}) {
-    spec.not_yet(key);
-  }
+  read_bgp_families(spec, peer);
+  read_overrides(spec, peer);
+  read_not_yet(spec, peer);
   out.object = std::move(peer);
 }
 
@@ -255,14 +225,13 @@ void read_advertisement(MapReader& spec, Translated& out) {
   BgpAdvertisement ad;
   ad.name = out.name;
   ad.source = out.source;
-  ad.service_selectors = spec.selectors("serviceSelector");
-  ad.node_selectors = spec.selectors("nodeSelector");
-  ad.pools.names = names<PoolName>(spec, "pools");
-  ad.peers = names<PeerName>(spec, "peers");
-  ad.addresses = address_kinds(spec, {"LoadBalancerIP", "ExternalIP", "ClusterIP"});
+  read_scope(spec, ad);
+  ad.peers = read_names<PeerName>(spec, "peers");
+  read_bgp_families(spec, ad);
+  ad.addresses = read_address_kinds(spec, 3);
   MapReader aggregation = spec.map("aggregationLength");
-  ad.aggregation_v4 = static_cast<unsigned>(aggregation.integer("ipv4", 1, 32).value_or(32));
-  ad.aggregation_v6 = static_cast<unsigned>(aggregation.integer("ipv6", 1, 128).value_or(128));
+  ad.aggregation_v4 = static_cast<unsigned>(aggregation.integer("ipv4", 0, 32).value_or(32));
+  ad.aggregation_v6 = static_cast<unsigned>(aggregation.integer("ipv6", 0, 128).value_or(128));
   aggregation.finish();
   if (ad.aggregation_v4 != 32 || ad.aggregation_v6 != 128) spec.not_yet("aggregationLength");
   spec.each("communities", [&](const std::string& text) { return read_community(text, ad); });
@@ -278,29 +247,13 @@ void read_advertisement(MapReader& spec, Translated& out) {
   }
   if (const auto v = spec.integer("med", 0, kMaxU32)) ad.med = static_cast<std::uint32_t>(*v);
   ad.as_path_prepend = static_cast<unsigned>(spec.integer("asPathPrepend", 0, 64).value_or(0));
-  if (spec.boolean("exclusive") == true) spec.not_yet("exclusive");
+  ad.aggregate_local = spec.boolean("aggregateLocal").value_or(false);
+  ad.exclusive = spec.boolean("exclusive").value_or(false);
+  if (ad.exclusive) spec.not_yet("exclusive");
   out.object = std::move(ad);
 }
 
 }  // namespace
-
-void add_first_and_last(const std::vector<AddressBlock>& blocks, Pool& pool) {
-  for (const AddressBlock& block : blocks) {
-    if (!block.prefix || block.prefix->length() + 1 >= block.range.first.bits()) continue;
-    pool.avoided.push_back(IpRange::single(block.range.first));
-    pool.avoided.push_back(IpRange::single(block.range.last));
-  }
-}
-
-std::vector<std::string> read_interfaces(MapReader& spec) {
-  std::vector<std::string> out;
-  spec.each("interfaces", [&](const std::string& pattern) {
-    auto fault = check_pattern(pattern);
-    if (!fault) out.push_back(pattern);
-    return fault;
-  });
-  return out;
-}
 
 bool translate_herald(const std::string& api, MapReader& root, Translated& out) {
   if (api.rfind("herald.io/", 0) != 0) return false;
@@ -317,17 +270,14 @@ bool translate_herald(const std::string& api, MapReader& root, Translated& out) 
     return true;
   }
   MapReader metadata = root.map("metadata");
-  if (out.kind == "BFDProfile") {
-    root.warning("kind", "BFDProfile is not supported yet by this version: it has no effect");
-    return true;
-  }
   out.ns.clear();  // cluster-scoped
   MapReader spec = root.map("spec");
   root.ignore("status");
-  if (out.kind == "LoadBalancerIPPool") read_pool(spec, metadata, out);
-  if (out.kind == "L2AnnouncementPolicy") read_l2_policy(spec, out);
+  if (out.kind == "LoadBalancerIPPool") read_herald_pool(spec, metadata, out);
+  if (out.kind == "L2AnnouncementPolicy") read_herald_l2_policy(spec, out);
   if (out.kind == "BGPPeer") read_peer(spec, out);
   if (out.kind == "BGPAdvertisement") read_advertisement(spec, out);
+  if (out.kind == "BFDProfile") read_herald_bfd_profile(spec, out);
   spec.finish();
   root.finish();
   return true;

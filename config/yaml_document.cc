@@ -234,19 +234,28 @@ YamlFile parse_yaml(std::string_view text) {
     out.errors.push_back({1, "the file has a NUL byte in it: it is no text"});
     return out;
   }
-  std::size_t nodes = 0, begin = 0, at = 0;
+  std::size_t nodes = 0;
+  for (const DocumentText& one : split_documents(text)) {
+    parse_chunk(one.text, one.line, nodes, out);
+  }
+  return out;
+}
+
+std::vector<DocumentText> split_documents(std::string_view text) {
+  std::vector<DocumentText> out;
+  std::size_t begin = 0, at = 0;
   int line = 1, begin_line = 1;
   while (at < text.size()) {
     const auto end = std::min(text.find('\n', at), text.size());
     if (at != begin && separates(text.substr(at, end - at))) {
-      parse_chunk(text.substr(begin, at - begin), begin_line, nodes, out);
+      out.push_back({text.substr(begin, at - begin), begin_line});
       begin = at;
       begin_line = line;
     }
     at = end + 1;
     ++line;
   }
-  if (begin < text.size()) parse_chunk(text.substr(begin), begin_line, nodes, out);
+  if (begin < text.size()) out.push_back({text.substr(begin), begin_line});
   return out;
 }
 

@@ -42,4 +42,11 @@ struct YamlFile {
 
 YamlFile parse_yaml(std::string_view text);
 
+// Where parse_yaml() splits: the documents as text, each but the first with its line "---".
+struct DocumentText {
+  std::string_view text;
+  int line = 1;  // its first one
+};
+std::vector<DocumentText> split_documents(std::string_view text);
+
 }  // namespace herald::config
