@@ -3,14 +3,15 @@
 #include <fmt/core.h>
 
 #include <algorithm>
-#include <numeric>
 #include <optional>
 #include <set>
+#include <utility>
 
 #include "base/text.h"
+#include "ipam/choice.h"
 #include "ipam/families.h"
+#include "ipam/ledger.h"
 #include "ipam/matching.h"
-#include "ipam/pool_space.h"
 #include "ipam/refusal.h"
 
 namespace herald::ipam {
@@ -45,14 +46,15 @@ struct Case {
   std::string note;  // beside a success
 };
 
+// What a service does with an IP that it holds.
+enum class Stay { Keeps, UntilReplaced, GivesUp };
+
 class Planner {
  public:
-  explicit Planner(const Input& in) : in_(in), namespace_labels_(in.namespaces) {
-    for (const Pool& pool : in.pools) spaces_.emplace_back(pool);
-    by_rank_.resize(in.pools.size());
-    std::iota(by_rank_.begin(), by_rank_.end(), std::size_t{0});
-    std::sort(by_rank_.begin(), by_rank_.end(),
-              [&](std::size_t a, std::size_t b) { return better_pool(in.pools[a], in.pools[b]); });
+  explicit Planner(const Input& in)
+      : in_(in),
+        ledger_(in.pools),
+        chooser_(in, ledger_, [this](const ObjectName& name) { return by_name_.contains(name); }) {
     for (std::size_t i = 0; i < in.services.size(); ++i) {
       Case& c = cases_.emplace_back();
       c.service = &in.services[i];
@@ -61,247 +63,196 @@ class Planner {
     std::sort(cases_.begin(), cases_.end(),
               [](const Case& a, const Case& b) { return older_service(*a.service, *b.service); });
     for (Case& c : cases_) by_name_.emplace(c.service->name, &c);
-    for (const auto& [ip, mac] : in.quarantined) take(ip);
-    for (const auto& [ip, service] : in.resting) {
-      take(ip);
-      resting_of_[service].push_back(ip);
-    }
+    for (const auto& [ip, mac] : in.quarantined) ledger_.close(ip);
+    for (const auto& [ip, service] : in.resting) ledger_.close(ip);
   }
 
   Plan run() {
     keep_what_the_table_says();
     for (Case& c : cases_) adopt_from_status(c);
-    for (Case& c : cases_) {
+    while_something_comes_free([&](Case& c) {
       if (!c.service->requested.empty()) grant_requests(c);
-    }
-    for (Case& c : cases_) {
+    });
+    while_something_comes_free([&](Case& c) {
       if (c.service->requested.empty()) choose_missing(c);
-    }
+    });
+    for (Case& c : cases_) finish(c);
     return report();
   }
 
  private:
-  bool permits(const Service& s, const IpAddress& ip) const {
-    return (s.requested.empty() || has(s.requested, ip)) && permits_family(s, ip.family());
+  static bool wants(const Case& c) {
+    return !c.service->headless && c.service->invalid_request.empty();
+  }
+
+  // An IP of a status that its service gives up may be what an older one was refused.
+  template <typename Step>
+  void while_something_comes_free(Step step) {
+    bool again = false;
+    do {
+      freed_ = false;
+      for (Case& c : cases_) {
+        if (wants(c) && (!again || c.refusal)) step(c);
+      }
+      again = true;
+    } while (freed_);
+  }
+
+  Stay stay(const Service& s, const IpAddress& ip) const {
+    if (s.headless) return Stay::GivesUp;
+    if (!s.invalid_request.empty()) return Stay::Keeps;
+    if (!s.requested.empty()) {
+      const Pool* pool = chooser_.pool_of(ip, &s);
+      const bool of_family = pool == nullptr || pool->family_check == FamilyCheck::Any ||
+                             permits_family(s, ip.family());
+      return has(s.requested, ip) && of_family && chooser_.of_requested_pool(s, ip)
+                 ? Stay::Keeps
+                 : Stay::UntilReplaced;
+    }
+    if (!permits_family(s, ip.family())) return Stay::GivesUp;
+    return chooser_.of_requested_pool(s, ip) ? Stay::Keeps : Stay::UntilReplaced;
   }
 
   // An edit put the IP outside of its pool, and this pool wants it back.
   bool shrunk_away(const IpAddress& ip) const {
     const auto from = in_.came_from.find(ip);
-    if (from == in_.came_from.end() || !pool_of(ip).empty()) return false;
+    if (from == in_.came_from.end() || chooser_.pool_of(ip, nullptr) != nullptr) return false;
     return std::any_of(in_.pools.begin(), in_.pools.end(), [&](const Pool& pool) {
       return pool.name == from->second && pool.release_on_shrink;
     });
   }
-  bool rests_for_another(const Service& s, const IpAddress& ip) const {
-    const auto resting = in_.resting.find(ip);
-    return resting != in_.resting.end() && resting->second != s.name;
-  }
 
   void keep_what_the_table_says() {
     for (const auto& [ip, holders] : in_.holdings) {
-      if (holders.empty()) continue;
-      take(ip);
       const bool lost = in_.quarantined.contains(ip) || shrunk_away(ip);
+      std::vector<Case*> known;
       for (const ObjectName& holder : holders) {
         const auto at = by_name_.find(holder);
-        if (at == by_name_.end()) continue;
-        Case& c = *at->second;
-        if (lost) {
-          dropped_.insert({ip, holder});
-        } else {
-          (permits(*c.service, ip) ? c.ips : c.stale).push_back(ip);
-        }
+        if (at != by_name_.end()) known.push_back(at->second);
       }
+      // Oldest first: of those who can no longer share it, the older keeps it.
+      std::sort(known.begin(), known.end());
+      std::vector<const Service*> leaving;
+      for (Case* c : known) {
+        const Service& s = *c->service;
+        const Stay what = lost ? Stay::GivesUp : stay(s, ip);
+        if (what == Stay::GivesUp || ledger_.obstacle(ip, s)) {
+          dropped_.insert({ip, s.name});
+          leaving.push_back(&s);
+          continue;
+        }
+        (what == Stay::Keeps ? c->ips : c->stale).push_back(ip);
+        ledger_.add(ip, &s);
+      }
+      // Until they have stopped, those who leave are in the way of others.
+      for (const Service* s : leaving) ledger_.add(ip, s);
+      if (known.size() < holders.size()) ledger_.add(ip, nullptr);
     }
-  }
-
-  bool in_a_pool(const IpAddress& ip) const {
-    return std::any_of(spaces_.begin(), spaces_.end(),
-                       [&](const PoolSpace& space) { return space.contains(ip); });
   }
 
   void adopt_from_status(Case& c) {
     const Service& s = *c.service;
     for (const IpAddress& ip : s.held) {
-      if (!may_adopt(ip) || holder_of(ip) || in_.quarantined.contains(ip) ||
-          rests_for_another(s, ip) || shrunk_away(ip)) {
+      if (!may_adopt(ip) || has(c.ips, ip) || has(c.stale, ip) || dropped_.contains({ip, s.name}) ||
+          in_.quarantined.contains(ip) || shrunk_away(ip)) {
         continue;
       }
-      if (s.foreign_status && !in_a_pool(ip)) continue;
-      if (permits(s, ip)) {
-        add(c, ip, c.ips);
-      } else if (!s.requested.empty()) {
-        add(c, ip, c.stale);
-      }
+      const auto resting = in_.resting.find(ip);
+      if (resting != in_.resting.end() && resting->second != s.name) continue;
+      if (s.foreign_status && chooser_.pool_of(ip, nullptr) == nullptr) continue;
+      const Stay what = stay(s, ip);
+      if (what == Stay::GivesUp || ledger_.obstacle(ip, s)) continue;
+      add(c, ip, what == Stay::Keeps ? c.ips : c.stale);
     }
   }
 
   void grant_requests(Case& c) {
     const Service& s = *c.service;
-    std::set<IpAddress> refused;
-    for (const IpAddress& ip : s.requested) {
+    c.refusal.reset();
+    const std::vector<Refusal> verdicts = chooser_.judge_requests(s, c.ips);
+    std::vector<IpFamily> refused;
+    for (std::size_t i = 0; i < s.requested.size(); ++i) {
+      const IpAddress& ip = s.requested[i];
       if (has(c.ips, ip)) continue;
-      Refusal refusal = try_request(c, ip);
-      if (refusal.reason == Reason::Allocated) continue;
-      refused.insert(ip);
-      if (!c.refusal) c.refusal = std::move(refusal);
+      if (verdicts[i].reason != Reason::Allocated) {
+        refused.push_back(ip.family());
+        if (!c.refusal) c.refusal = verdicts[i];
+      } else if (std::erase(c.stale, ip) > 0) {
+        c.ips.push_back(ip);
+      } else {
+        add(c, ip, c.ips);
+      }
     }
     // In the order of the request.
     std::stable_sort(c.ips.begin(), c.ips.end(), [&](const IpAddress& a, const IpAddress& b) {
       return std::find(s.requested.begin(), s.requested.end(), a) <
              std::find(s.requested.begin(), s.requested.end(), b);
     });
-    // What is announced is not withdrawn for a request that cannot be had.
-    std::vector<IpAddress> dropped;
-    for (const IpAddress& ip : std::exchange(c.stale, {})) {
-      const bool still_needed =
-          !has_family(c.ips, ip.family()) &&
-          std::any_of(refused.begin(), refused.end(),
-                      [&](const IpAddress& r) { return r.family() == ip.family(); });
-      (still_needed ? c.stale : dropped).push_back(ip);
-    }
-    for (const IpAddress& ip : dropped) drop(c, ip);
-    if (!c.stale.empty()) {
-      c.refusal->message += fmt::format(" (until then it keeps {})", to_string(c.stale.front()));
-      c.ips.insert(c.ips.end(), c.stale.begin(), c.stale.end());
-    }
-  }
-
-  Refusal try_request(Case& c, const IpAddress& ip) {
-    const Service& s = *c.service;
-    if (Refusal r = check_request(s, ip); r.reason != Reason::Allocated) return r;
-    if (const auto own = std::find(c.stale.begin(), c.stale.end(), ip); own != c.stale.end()) {
-      c.stale.erase(own);
-      c.ips.push_back(ip);
-      return {};
-    }
-    const std::vector<PoolView> containing =
-        views(s, [&](std::size_t i) { return spaces_[i].contains(ip); });
-    if (Refusal r = refuse_by_pools(s, ip, containing, in_.pools); r.reason != Reason::Allocated) {
-      return r;
-    }
-    if (const auto user = in_.quarantined.find(ip); user != in_.quarantined.end()) {
-      return refuse_quarantined(s, ip, user->second);
-    }
-    if (const auto holder = holder_of(ip)) {
-      return refuse_held(ip, *holder, !by_name_.contains(*holder));
-    }
-    if (rests_for_another(s, ip)) return refuse_resting(s, ip, in_.resting.at(ip));
-    add(c, ip, c.ips);
-    return {};
+    settle_stale(c, refused);
   }
 
   void choose_missing(Case& c) {
     const Service& s = *c.service;
-    for (const IpAddress& ip : std::exchange(c.stale, {})) drop(c, ip);
-    if (!c.ips.empty() && s.family_policy == IpFamilyPolicy::SingleStack) return;
+    Choice choice = chooser_.choose(s, c.ips);
+    for (const IpAddress& ip : choice.ips) add(c, ip, c.ips);
+    c.refusal = std::move(choice.refusal);
+    std::vector<IpFamily> refused;
+    if (c.refusal) refused = {IpFamily::IPv4, IpFamily::IPv6};
+    std::stable_sort(c.ips.begin(), c.ips.end(), [](const IpAddress& a, const IpAddress& b) {
+      return a.family() < b.family();
+    });
+    settle_stale(c, refused);
+  }
 
-    const FamilyWish wish = wanted_families(s);
-    for (const IpFamily family : wish.families) {
-      if (has_family(c.ips, family)) continue;
-      std::optional<Refusal> refusal = choose(c, family);
-      if (refusal && refusal->reason == Reason::NoMatchingPool && wish.or_ipv6) {
-        auto of_ipv6 = choose(c, IpFamily::IPv6);
-        if (!of_ipv6 || of_ipv6->reason != Reason::NoMatchingPool) refusal = std::move(of_ipv6);
+  // What is announced is not withdrawn for a request that cannot be had, unless its pool wants
+  // that.
+  void settle_stale(Case& c, const std::vector<IpFamily>& refused) {
+    std::vector<IpAddress> kept;
+    for (const IpAddress& ip : std::exchange(c.stale, {})) {
+      const bool still_needed =
+          !has_family(c.ips, ip.family()) &&
+          std::find(refused.begin(), refused.end(), ip.family()) != refused.end();
+      const Pool* pool = chooser_.pool_of(ip, nullptr);
+      if (still_needed && (pool == nullptr || !pool->release_on_refusal)) {
+        kept.push_back(ip);
+      } else {
+        drop(c, ip);
       }
-      if (refusal && !c.refusal) c.refusal = std::move(refusal);
     }
-    if (c.refusal && wish.one_is_enough && !c.ips.empty()) {
+    c.stale = std::move(kept);
+  }
+
+  void finish(Case& c) {
+    const Service& s = *c.service;
+    if (s.headless) {
+      c.refusal = refuse_headless(s);
+    } else if (!s.invalid_request.empty()) {
+      c.refusal = refuse_invalid(s);
+    } else if (!c.stale.empty()) {
+      c.refusal->message += fmt::format(" (until then it keeps {})", to_string(c.stale.front()));
+      c.ips.insert(c.ips.end(), c.stale.begin(), c.stale.end());
+    } else if (c.refusal && s.requested.empty() && wanted_families(s).one_is_enough &&
+               !c.ips.empty()) {
       c.note = std::move(c.refusal->message);
       c.refusal.reset();
     }
-    std::stable_sort(c.ips.begin(), c.ips.end(), [&](const IpAddress& a, const IpAddress& b) {
-      return std::find(wish.families.begin(), wish.families.end(), a.family()) <
-             std::find(wish.families.begin(), wish.families.end(), b.family());
-    });
-  }
-
-  // What the service had a moment ago, else the lowest free address of the best pool; a refusal if
-  // there is none.
-  std::optional<Refusal> choose(Case& c, IpFamily family) {
-    const Service& s = *c.service;
-    bool exhausted = false;
-    const Labels labels = selectable_labels(s);
-    const Labels& ns_labels = namespace_labels_.of(s.name.ns);
-    std::vector<std::size_t> usable;
-    for (const std::size_t i : by_rank_) {
-      const Pool& pool = in_.pools[i];
-      if (pool.auto_assign && !pool.disabled && !pool.conflicts_with &&
-          spaces_[i].has_family(family) && pool_selects(pool, labels, ns_labels)) {
-        usable.push_back(i);
-      }
-    }
-    if (const auto resting = resting_of_.find(s.name); resting != resting_of_.end()) {
-      for (const IpAddress& ip : resting->second) {
-        const bool in_a_pool =
-            ip.family() == family && std::any_of(usable.begin(), usable.end(), [&](std::size_t i) {
-              return spaces_[i].contains(ip) && !spaces_[i].avoids(ip);
-            });
-        if (!in_a_pool || in_.quarantined.contains(ip) || holder_of(ip)) continue;
-        add(c, ip, c.ips);
-        return std::nullopt;
-      }
-    }
-    for (const std::size_t i : usable) {
-      if (const auto ip = spaces_[i].lowest_free(family)) {
-        add(c, *ip, c.ips);
-        return std::nullopt;
-      }
-      exhausted = true;
-    }
-    return refuse_choice(s, family, views(s, [](std::size_t) { return true; }), exhausted);
-  }
-
-  template <typename Wanted>
-  std::vector<PoolView> views(const Service& s, Wanted wanted) {
-    std::vector<PoolView> out;
-    const Labels labels = selectable_labels(s);
-    const Labels& ns_labels = namespace_labels_.of(s.name.ns);
-    for (const std::size_t i : by_rank_) {
-      const Pool& pool = in_.pools[i];
-      if (wanted(i)) out.push_back({pool, spaces_[i], pool_selects(pool, labels, ns_labels)});
-    }
-    return out;
-  }
-
-  std::optional<ObjectName> holder_of(const IpAddress& ip) const {
-    const auto held = in_.holdings.find(ip);
-    if (held != in_.holdings.end() && !held->second.empty()) return held->second.front();
-    const auto added = added_.find(ip);
-    if (added != added_.end()) return added->second;
-    return std::nullopt;
-  }
-
-  void take(const IpAddress& ip) {
-    for (PoolSpace& space : spaces_) space.take(ip);
   }
 
   void add(Case& c, const IpAddress& ip, std::vector<IpAddress>& to) {
-    take(ip);
-    added_.emplace(ip, c.service->name);
+    ledger_.add(ip, c.service);
+    added_.insert({ip, c.service->name});
     to.push_back(ip);
   }
 
   // An IP that was adopted a moment ago is free at once; one in the table has an owner to stop.
   void drop(Case& c, const IpAddress& ip) {
-    if (added_.erase(ip) == 0) {
-      dropped_.insert({ip, c.service->name});
-      return;
+    const Holding holding{ip, c.service->name};
+    if (added_.erase(holding) == 0) {
+      dropped_.insert(holding);
+    } else {
+      ledger_.remove(ip, c.service);
+      freed_ = true;
     }
-    if (in_.resting.contains(ip)) return;
-    for (PoolSpace& space : spaces_) space.give_back(ip);
-  }
-
-  // The pool to name beside an IP: the best of those that contain it, one in use before others.
-  PoolName pool_of(const IpAddress& ip) const {
-    PoolName found;
-    for (const std::size_t i : by_rank_) {
-      if (!spaces_[i].contains(ip)) continue;
-      if (!in_.pools[i].conflicts_with) return in_.pools[i].name;
-      if (found.empty()) found = in_.pools[i].name;
-    }
-    return found;
   }
 
   Decision decision_of(const Case& c) const {
@@ -313,13 +264,11 @@ class Planner {
       sentences.push_back(c.refusal->message);
     }
     for (const IpAddress& ip : c.ips) {
-      d.ips.push_back({ip, pool_of(ip)});
-      const PoolName& pool = d.ips.back().pool;
-      sentences.push_back(
-          pool.empty() ? fmt::format("{} is in no pool and kept for {}: put a pool over it, or "
-                                     "delete the service to free it",
-                                     to_string(ip), to_string(c.service->name))
-                       : fmt::format("{} of pool {}", to_string(ip), pool.str()));
+      const Pool* pool = chooser_.pool_of(ip, c.service);
+      d.ips.push_back({ip, pool == nullptr ? PoolName() : pool->name});
+      sentences.push_back(pool == nullptr
+                              ? outside_of_pools(*c.service, ip)
+                              : fmt::format("{} of pool {}", to_string(ip), pool->name.str()));
     }
     if (!c.note.empty()) sentences.push_back(c.note);
     d.message = join(sentences, "; ");
@@ -330,7 +279,7 @@ class Planner {
     Plan plan;
     plan.decisions.resize(cases_.size());
     for (const Case& c : cases_) plan.decisions[c.index] = decision_of(c);
-    for (const auto& [ip, service] : added_) plan.added.push_back({ip, service});
+    plan.added.assign(added_.begin(), added_.end());
     if (in_.complete) {
       for (const auto& [ip, holders] : in_.holdings) {
         for (const ObjectName& holder : holders) {
@@ -341,8 +290,8 @@ class Planner {
       }
       std::sort(plan.released.begin(), plan.released.end());
     }
-    for (std::size_t i = 0; i < spaces_.size(); ++i) {
-      const PoolSpace& space = spaces_[i];
+    for (std::size_t i = 0; i < in_.pools.size(); ++i) {
+      const PoolSpace& space = ledger_.space(i);
       constexpr auto v4 = IpFamily::IPv4, v6 = IpFamily::IPv6;
       plan.pools.push_back({.name = in_.pools[i].name,
                             .total_v4 = space.total(v4),
@@ -356,14 +305,13 @@ class Planner {
   }
 
   const Input& in_;
-  NamespaceLabels namespace_labels_;
-  std::vector<PoolSpace> spaces_;     // as Input::pools
-  std::vector<std::size_t> by_rank_;  // indices into it, best first
-  std::vector<Case> cases_;           // oldest first
+  Ledger ledger_;
+  Chooser chooser_;
+  std::vector<Case> cases_;  // oldest first
   std::map<ObjectName, Case*> by_name_;
-  std::map<IpAddress, ObjectName> added_;
-  std::set<Holding> dropped_;
-  std::map<ObjectName, std::vector<IpAddress>> resting_of_;
+  std::set<Holding> added_;
+  std::set<Holding> dropped_;  // in the table, and no longer wanted
+  bool freed_ = false;         // since somebody looked
 };
 
 }  // namespace

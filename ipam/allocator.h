@@ -3,11 +3,11 @@
 // plan() is pure: pools, services and what is held go in; a decision for every service comes out,
 // with what is to be written to the IP table (the truth) and what nobody wants any more.
 //
-//   1. A service keeps every IP it holds: by the table, or by its status if the table gives that IP
-//      to nobody. No edit of pools moves it; only a request or families of the service itself that
-//      no longer permit it do. An IP that a request gives up stays until the request is granted.
-//   2. Then requests are granted, then whatever is still missing is chosen: the lowest free address
-//      of the best pool (priority 1 first and none last, then the older pool, then its name).
+//   1. A service keeps every IP it holds: by the table, or by its status if the table does not give
+//      that IP to somebody it cannot share with. No edit of pools moves it; only a request, the
+//      families or the sharing of the service itself that no longer permit it do. An IP that a
+//      request gives up stays until the request is granted (unless Pool::release_on_refusal).
+//   2. Then requests are granted, then whatever is still missing is chosen (ipam/choice.h).
 //   3. In each step the older service goes first (creation, then namespace/name).
 //
 // What was released here is free only when it has left the table: its owner has to stop first.
@@ -59,7 +59,7 @@ struct GivenIp {
 
 struct Decision {
   ObjectName service;
-  std::vector<GivenIp> ips;           // requested ones as requested, else by the order of families
+  std::vector<GivenIp> ips;           // requested ones as requested, else IPv4 before IPv6
   Reason reason = Reason::Allocated;  // Allocated alone means that nothing is missing
   std::string message;                // the object, the values and the way out
   bool operator==(const Decision&) const = default;

@@ -34,4 +34,30 @@ bool permits_family(const Service& service, IpFamily family) {
          has(service.families, family);
 }
 
+bool families_fit(const Service& service) {
+  switch (service.families.size()) {
+    case 0:
+      return true;
+    case 1:
+      return service.family_policy != IpFamilyPolicy::RequireDualStack;
+    default:
+      return service.family_policy != IpFamilyPolicy::SingleStack;
+  }
+}
+
+bool request_fits(const Service& service, const IpAddress& ip, FamilyCheck check) {
+  const auto& families = service.families;
+  if (families.empty() || check == FamilyCheck::Any) return true;
+  if (check == FamilyCheck::Named) return permits_family(service, ip.family());
+  if (families.size() == 1 && service.family_policy == IpFamilyPolicy::RequireDualStack) {
+    return false;
+  }
+  const auto& ips = service.requested;
+  return has(families, ip.family()) &&
+         std::all_of(families.begin(), families.end(), [&](IpFamily family) {
+           return std::any_of(ips.begin(), ips.end(),
+                              [&](const IpAddress& r) { return r.family() == family; });
+         });
+}
+
 }  // namespace herald::ipam

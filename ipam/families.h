@@ -22,4 +22,11 @@ FamilyWish wanted_families(const Service& service);
 // Whether the service may keep or request an IP of this family: every family if it names none.
 bool permits_family(const Service& service, IpFamily family);
 
+// FamilyCheck::Exact: two families with a dual-stack policy, and both where it is required. A
+// service that names no family fits.
+bool families_fit(const Service& service);
+
+// Whether Service::requested has, by the check of the pool they are in, the right families.
+bool request_fits(const Service& service, const IpAddress& ip, FamilyCheck check);
+
 }  // namespace herald::ipam

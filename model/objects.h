@@ -78,6 +78,13 @@ struct Service {
   bool operator==(const Service&) const = default;
 };
 
+// How ipFamilies and the IPs that a service asks for from a pool have to go together.
+enum class FamilyCheck : std::uint8_t {
+  Named,  // each IP is of a family that the service has
+  Any,    // who asks for an IP gets it, of whatever family
+  Exact,  // one IP of each family of the service; and ipFamilyPolicy has to fit ipFamilies
+};
+
 // LoadBalancerIPPool.
 struct Pool {
   PoolName name;
@@ -98,6 +105,7 @@ struct Pool {
   bool probe = true;                // look whether somebody uses an IP before announcing it first
   bool one_pool = false;            // a service has the IPs of all families from here, or none
   bool prefer_shared = true;        // a sharing service gets an IP in use before a free one
+  FamilyCheck family_check = FamilyCheck::Named;
   // A pool with an address in common, an older one or this very one: unused until that is mended.
   std::optional<PoolName> conflicts_with;
   bool operator==(const Pool&) const = default;

@@ -196,12 +196,12 @@ TEST(Plan, Families) {
       {SingleStack, {IPv6}, {"10.0.0.0/24", "fd00::/64"}, "fd00::"},
       {SingleStack, {IPv6, IPv4}, {"10.0.0.0/24", "fd00::/64"}, "fd00::"},
       {PreferDualStack, {}, {"10.0.0.0/24", "fd00::/64"}, "10.0.0.0 fd00::"},
-      {PreferDualStack, {IPv6, IPv4}, {"10.0.0.0/24", "fd00::/64"}, "fd00:: 10.0.0.0"},
+      {PreferDualStack, {IPv6, IPv4}, {"10.0.0.0/24", "fd00::/64"}, "10.0.0.0 fd00::"},
       {PreferDualStack, {IPv6}, {"10.0.0.0/24", "fd00::/64"}, "fd00::"},
       {PreferDualStack, {}, {"10.0.0.0/24"}, "10.0.0.0"},
       {PreferDualStack, {}, {"fd00::/64"}, "fd00::"},
       {PreferDualStack, {}, {}, "NoMatchingPool"},
-      {RequireDualStack, {IPv6}, {"10.0.0.0/24", "fd00::/64"}, "fd00:: 10.0.0.0"},
+      {RequireDualStack, {IPv6}, {"10.0.0.0/24", "fd00::/64"}, "10.0.0.0 fd00::"},
       {RequireDualStack, {}, {"fd00::/64"}, "fd00:: NoMatchingPool"},
   };
   for (const auto& c : cases) {
