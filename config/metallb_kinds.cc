@@ -61,6 +61,7 @@ void read_pool(MapReader& spec, MapReader& metadata, Translated& out) {
   pool.one_pool = true;
   pool.prefer_shared = false;
   pool.release_on_refusal = true;
+  pool.family_check = FamilyCheck::Exact;
   out.object = std::move(pool);
 }
 
