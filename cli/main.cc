@@ -15,6 +15,7 @@
 #include "base/text.h"
 #include "cli/convert_io.h"
 #include "cli/events.h"
+#include "cli/offline_io.h"
 #include "cli/print.h"
 #include "cli/request.h"
 #include "cli/request_io.h"
@@ -115,6 +116,28 @@ int main(int argc, char** argv) {
       ->transform(one_of({"service", "ip", "pool", "peer", "node", "policy"}));
   explain->add_option("NAME", request.name, "its name; a service is NAMESPACE/NAME")->required();
 
+  std::vector<std::string> paths;
+  bool offline = false;
+  herald::config::ManifestOptions options;
+  const auto takes_files = [&](CLI::App* command) {
+    command
+        ->add_option("-f,--filename", paths,
+                     "manifests: files, directories, or - for stdin; may be given again")
+        ->type_name("PATH");
+    command
+        ->add_option("--load-balancer-classes", options.load_balancer_classes,
+                     "offline: the spec.loadBalancerClass that are Herald's")
+        ->delimiter(',')
+        ->type_name("CLASS");
+  };
+  CLI::App* lint = app.add_subcommand(
+      "lint", "every problem of manifests; without -f, of those that the daemon has read");
+  takes_files(lint);
+  CLI::App* plan = app.add_subcommand(
+      "plan", "who would have which IP if these manifests were applied, and what would change");
+  takes_files(plan);
+  plan->add_flag("--offline", offline, "by nothing but the manifests, without a daemon");
+
   bool watch = false;
   CLI::App* events = app.add_subcommand(
       "events", "the last transitions: IPs, members, leases, sessions, conflicts");
@@ -171,6 +194,9 @@ int main(int argc, char** argv) {
                                  "'" + timeout + "' is no duration: write 10s, at most 10m");
     }
     request.timeout = *limit;
+    if (offline && paths.empty()) {
+      throw CLI::ValidationError("--offline", "needs manifests: name them with -f");
+    }
     const bool is_service = request.what == "service" || request.what == "services";
     if (is_service && !request.name.empty() && request.name.find('/') == std::string::npos) {
       throw CLI::ValidationError(
@@ -198,9 +224,19 @@ int main(int argc, char** argv) {
         converted, json ? herald::config::ManifestForm::Json : herald::config::ManifestForm::Yaml);
   }
   if (watch) return watch_events(request, kFormats.at(format_name), socket);
-  const auto reply = ask(socket, to_line(request), 5s + request.timeout);
+  herald::Result<std::string> reply{std::string()};
+  if (offline || (request.command == "lint" && !paths.empty())) {
+    reply = answer_offline(request, paths, options);
+  } else {
+    if (const auto read = attach_files(request, paths); !read) {
+      std::fprintf(stderr, "heraldctl: %s\n", read.error().c_str());
+      return kExitNo;
+    }
+    reply = ask(socket, to_line(request), 5s + request.timeout);
+  }
   if (!reply) {
-    std::fprintf(stderr, "heraldctl: %s\n", reply.error().c_str());
+    std::fprintf(stderr, "heraldctl: %s%s\n", reply.error().c_str(),
+                 request.command == "plan" ? "; or plan --offline, from the manifests alone" : "");
     return kExitUnreachable;
   }
   const Answer said = answer(request, kFormats.at(format_name), *reply);

@@ -11,8 +11,10 @@
 #include "base/check.h"
 #include "base/text.h"
 #include "base/time.h"
+#include "cli/announced.h"
 #include "cli/document.h"
 #include "cli/events.h"
+#include "cli/findings.h"
 #include "cli/reply.h"
 #include "cli/table.h"
 
@@ -36,27 +38,6 @@ std::string seconds(const json::object& object, std::string_view key) {
   return to_string(Duration(std::chrono::seconds(value->get_int64())));
 }
 
-// "l2 n1/eth0; bgp n1>tor-1"
-std::string announcements(const json::object& object, std::string_view key) {
-  const json::value* value = object.if_contains(key);
-  if (value == nullptr || !value->is_array()) return cell(value);
-  std::vector<std::string> parts;
-  for (const json::value& element : value->get_array()) {
-    const json::object* a = element.if_object();
-    if (a == nullptr) continue;
-    std::string part;
-    if (field(*a, "via") == "bgp") {
-      part = fmt::format("bgp {}>{}", field(*a, "node"), field(*a, "peer"));
-    } else {
-      const std::string links = field(*a, "interfaces");
-      part = fmt::format("{} {}{}{}", field(*a, "via"), field(*a, "nodes"),
-                         links.empty() ? "" : "/", links);
-    }
-    if (std::find(parts.begin(), parts.end(), part) == parts.end()) parts.push_back(part);
-  }
-  return join(parts, "; ");
-}
-
 struct Column {
   const char* header;
   const char* key;
@@ -77,7 +58,7 @@ const std::vector<Listing>& listings() {
         {"IPS", "ips"},
         {"POOL", "pool"},
         {"REASON", "reason"},
-        {"ANNOUNCED", "announcements", false, &announcements},
+        {"ANNOUNCED", "announcements", false, &announced},
         {"MESSAGE", "message", true}}},
       {"ips",
        {{"IP", "ip"},
@@ -241,6 +222,13 @@ std::string to_line(const Request& request) {
         std::chrono::duration_cast<std::chrono::milliseconds>(request.timeout).count();
   }
   if (request.command == "events") out["since"] = request.since;
+  if (request.command == "plan") {
+    json::array files;
+    for (const Request::File& file : request.files) {
+      files.push_back(json::object{{"path", file.path}, {"text", file.text}});
+    }
+    out["files"] = std::move(files);
+  }
   if (!request.what.empty()) {
     out["what"] = request.what;
     out["name"] = request.name;
@@ -259,6 +247,8 @@ Answer answer(const Request& request, Format format, std::string_view reply) {
   if (request.command == "events" && (format == Format::Table || format == Format::Wide)) {
     return follow(format, reply, 0).answer;
   }
+  const bool checks = request.command == "lint" || request.command == "plan";
+  if (checks && any_error(object)) out.exit_code = kExitNo;
   const json::value* list = request.command == "get" ? object.if_contains(request.what) : nullptr;
   if (request.command == "get") {
     if (list == nullptr || !list->is_array()) {
@@ -281,6 +271,10 @@ Answer answer(const Request& request, Format format, std::string_view reply) {
     out.out = to_yaml(data);
   } else if (request.command == "explain") {
     out.out = explain_text(object);
+  } else if (request.command == "lint") {
+    out.out = lint_text(object);
+  } else if (request.command == "plan") {
+    out.out = plan_text(object, format == Format::Wide);
   } else if (list == nullptr) {
     out.out = status_text(object);
   } else {

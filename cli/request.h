@@ -3,18 +3,23 @@
 
 #include <cstdint>
 #include <string>
+#include <vector>
 
 #include "base/time.h"
 
 namespace herald::cli {
 
 struct Request {
-  std::string
-      command;  // "status", "get", "explain", "events", "drain", "undrain", "move", "force-dead"
-  std::string what;  // "services", "service", ...; empty: not sent
-  std::string name;  // of one object; empty: all
+  std::string command = {};  // "status", "get", "explain", "lint", "plan", "events", "drain", ...
+  std::string what = {};     // "services", "service", ...; empty: not sent
+  std::string name = {};     // of one object; empty: all
 
   std::uint64_t since = 0;  // events: those after this number
+
+  struct File {
+    std::string path, text;
+  };
+  std::vector<File> files = {};  // plan: manifests
 
   // For those that change something.
   std::string node = {};   // empty: not sent

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <optional>
+#include <set>
 #include <tuple>
 #include <utility>
 
@@ -174,6 +175,11 @@ void Manifests::set_file(const std::string& path, std::string_view text) {
   remember_aliases();
 }
 
+void Manifests::apply_file(const std::string& path, std::string_view text) {
+  set_file(path, text);
+  files_[path].applied = true;
+}
+
 void Manifests::remove_file(const std::string& path) {
   files_.erase(path);
   unreadable_.erase(path);
@@ -197,11 +203,21 @@ Desired Manifests::desired() const {
   // Kind, namespace, name -> where it was first read.
   std::map<std::tuple<std::size_t, std::string, std::string>, Source> seen;
   std::vector<const Translated*> used;
-  for (const auto& [path, file] : files_) {
+  std::vector<const File*> in_order;
+  for (const auto& [path, file] : files_) in_order.push_back(&file);
+  const auto rest = std::stable_partition(in_order.begin(), in_order.end(),
+                                          [](const File* file) { return file->applied; });
+  std::set<std::tuple<std::size_t, std::string, std::string>> replaced;
+  for (auto at = in_order.begin(); at != in_order.end(); ++at) {
+    if (at == rest) {
+      for (const auto& [key, source] : seen) replaced.insert(key);
+    }
+    const File& file = **at;
     out.complete = out.complete && file.complete;
     out.objects_read += file.objects_read;
     out.problems.insert(out.problems.end(), file.problems.begin(), file.problems.end());
     for (const Translated& object : file.objects) {
+      if (replaced.contains({object.sort, space_of(object), object.name})) continue;
       out.problems.insert(out.problems.end(), object.problems.begin(), object.problems.end());
       if (object.sort != 0) {
         const auto [first, fresh] =

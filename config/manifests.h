@@ -31,6 +31,9 @@ class Manifests {
   // is not any more is gone, unless a part of the file cannot be parsed.
   void set_file(const std::string& path, std::string_view text);
   void remove_file(const std::string& path);
+  // The same as set_file(), but its objects take the place of those of the same kind and name in
+  // other files, as if they were applied to a cluster that has those.
+  void apply_file(const std::string& path, std::string_view text);
 
   // The file (or directory) cannot be read: what was read before stays, a problem is listed and
   // the picture is incomplete, until set_file(), remove_file() or set_readable() of that path.
@@ -46,6 +49,7 @@ class Manifests {
     std::vector<Problem> problems;  // of the file itself
     bool complete = true;           // no Service can have been lost in it
     int objects_read = 0;
+    bool applied = false;
   };
   const Translated* last_good(const std::string& path, const Translated& bad) const;
 

@@ -1,6 +1,7 @@
 // daemon/admin_io.h: the socket that heraldctl speaks to: one line of JSON in, one line out.
 //
-// Clients are not trusted to be quick, brief or few: a request line is at most 64 KiB, each step
+// Clients are not trusted to be quick or few: a request line is at most 32 MiB (`plan` sends whole
+// manifests; a connection has no more memory than it has sent bytes), each step
 // (a line in, an answer out) may take 30 s, and of 32 connections the one that has been idle
 // longest makes room for the next. What is asked may take its time to be answered. Only the user of
 // the daemon may connect (mode 0600).
@@ -22,7 +23,7 @@ class io_context;
 namespace herald::daemon {
 
 struct AdminLimits {
-  std::size_t line = std::size_t{64} << 10;  // bytes
+  std::size_t line = std::size_t{32} << 20;  // bytes
   std::size_t connections = 32;
   Duration idle = 30s;
 };

@@ -7,6 +7,7 @@
 
 #include "base/text.h"
 #include "config/interface_match.h"
+#include "daemon/reply_wire.h"
 #include "daemon/story.h"
 #include "ipam/matching.h"
 
@@ -31,12 +32,6 @@ const T* find_named(const std::vector<T>& all, std::string_view name) {
 bool in_ranges(const Pool& pool, const IpAddress& ip) {
   return std::any_of(pool.ranges.begin(), pool.ranges.end(),
                      [&](const IpRange& r) { return r.family() == ip.family() && r.contains(ip); });
-}
-
-// Counts over 2^63 as text: readers of JSON would lose their digits.
-json::value count(Uint128 n) {
-  if (n <= Uint128{INT64_MAX}) return static_cast<std::int64_t>(n);
-  return json::value(to_string(n));
 }
 
 // What is left of an object whose new version is bad, or which never was good.

@@ -35,6 +35,7 @@
 #include "daemon/logging_io.h"
 #include "daemon/node.h"
 #include "daemon/operator_wire.h"
+#include "daemon/plan.h"
 #include "daemon/report.h"
 #include "daemon/shell.h"
 #include "daemon/store_factory_io.h"
@@ -299,6 +300,9 @@ int run(const config::Settings& settings, config::ManifestWatcher& manifests) {
             return reply(to_line(OperatorAnswer{false, false, asked->error(), {}, {}, {}, {}}));
           return shell.ask(std::move(**asked),
                            [reply](const OperatorAnswer& said) { reply(to_line(said)); });
+        }
+        if (auto planned = answer_plan(node, shell.manifests(), request, boot_now())) {
+          return reply(std::move(*planned));
         }
         ShellFacts facts = shell.facts();
         facts.store_uri = settings.store;

@@ -12,6 +12,8 @@
 #include "daemon/explain_wishes.h"
 #include "daemon/hearing.h"
 #include "daemon/lease_view.h"
+#include "daemon/lint.h"
+#include "daemon/reply_wire.h"
 #include "daemon/view.h"
 
 namespace herald::daemon {
@@ -27,12 +29,6 @@ json::array names(const std::vector<ObjectName>& list) {
 
 json::array strings(const std::vector<std::string>& list) {
   return json::array(list.begin(), list.end());
-}
-
-// Counts over 2^63 as text: readers of JSON would lose their digits.
-json::value count(Uint128 n) {
-  if (n <= Uint128{INT64_MAX}) return static_cast<std::int64_t>(n);
-  return json::value(to_string(n));
 }
 
 // "2026-11-21T08:00:00.123Z" (RFC 3339).
@@ -330,14 +326,6 @@ json::object Report::status() const {
           {"warnings", std::move(warnings)}};
 }
 
-std::string refuse(const std::string& why) {
-  return json::serialize(json::object{{"ok", false}, {"error", why}});
-}
-
-std::string accept(json::object data) {
-  return json::serialize(json::object{{"ok", true}, {"data", std::move(data)}});
-}
-
 // All of a list, or the one of this name ("ns/name" or name).
 std::string listed(const std::string& what, json::array all, std::string_view name) {
   if (!name.empty()) {
@@ -349,12 +337,12 @@ std::string listed(const std::string& what, json::array all, std::string_view na
       if (same) matching.push_back(v);
     }
     if (matching.empty()) {
-      return refuse(fmt::format("there is no '{}' among the {}; `heraldctl get {}` lists them",
-                                name, what, what));
+      return refused(fmt::format("there is no '{}' among the {}; `heraldctl get {}` lists them",
+                                 name, what, what));
     }
     all = std::move(matching);
   }
-  return accept({{what, std::move(all)}});
+  return accepted({{what, std::move(all)}});
 }
 
 }  // namespace
@@ -363,37 +351,38 @@ std::string answer(const Node& node, const ShellFacts& facts, std::string_view r
                    Instant now) {
   boost::system::error_code bad;
   const json::value parsed = json::parse(request, bad);
-  if (bad || !parsed.is_object()) return refuse("the request is no JSON object");
+  if (bad || !parsed.is_object()) return refused("the request is no JSON object");
   const json::object& o = parsed.get_object();
   const std::string_view command = text_of(o, "command");
   const std::string what(text_of(o, "what"));
   const std::string_view name = text_of(o, "name");
   const View view(node, now);
   const Report report(view, facts);
-  if (command == "status") return accept(report.status());
+  if (command == "status") return accepted(report.status());
+  if (command == "lint") return lint(view.desired());
   if (command == "get") {
     if (what == "services") return listed(what, report.services(), name);
     if (what == "ips") return listed(what, report.ips(), name);
     if (what == "nodes") return listed(what, report.nodes(), name);
     if (what == "pools") return listed(what, report.pools(), name);
     if (what == "peers") return listed(what, report.peers(), name);
-    return refuse("there is nothing called '" + what +
-                  "': ask for services, ips, nodes, pools or peers");
+    return refused("there is nothing called '" + what +
+                   "': ask for services, ips, nodes, pools or peers");
   }
   if (command == "events") {
     const json::value* since = o.if_contains("since");
     boost::system::error_code no_number;
     const auto after = since == nullptr ? 0 : since->to_number<std::uint64_t>(no_number);
     if (no_number)
-      return refuse("'since' must be a whole number, the \"last\" of an earlier reply");
-    return accept(report.events(after));
+      return refused("'since' must be a whole number, the \"last\" of an earlier reply");
+    return accepted(report.events(after));
   }
   if (command == "explain") {
     auto explained = explain(view, what, name);
-    return explained ? accept(std::move(*explained)) : refuse(explained.error());
+    return explained ? accepted(std::move(*explained)) : refused(explained.error());
   }
-  return refuse("unknown command '" + std::string(command) +
-                "': status, get, explain, events, drain, undrain, move or force-dead");
+  return refused("unknown command '" + std::string(command) +
+                 "': status, get, explain, lint, plan, events, drain, undrain, move or force-dead");
 }
 
 }  // namespace herald::daemon

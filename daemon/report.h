@@ -32,7 +32,7 @@ struct ShellFacts {
 // {"ok":false,"error":"..."}. Requests: {"command":"status"},
 // {"command":"get","what":"services|ips|nodes|pools|peers","name":""},
 // {"command":"explain","what":"service|ip|pool|peer|node|policy","name":"ns/name"},
-// {"command":"events","since":0}.
+// {"command":"events","since":0}, {"command":"lint"}.
 std::string answer(const Node& node, const ShellFacts& facts, std::string_view request,
                    Instant now);
 

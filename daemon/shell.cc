@@ -92,6 +92,7 @@ class Shell::Impl {
   void post_store_trouble(std::string sentence);
   void ask(OperatorRequest request, std::function<void(const OperatorAnswer&)> answered);
   ShellFacts facts() const;
+  const config::Manifests& manifests() const { return manifests_; }
 
  private:
   // The seam.
@@ -443,6 +444,9 @@ bool Shell::run(Node& node, Parts parts) {
 }
 ShellFacts Shell::facts() const {
   return impl_->facts();
+}
+const config::Manifests& Shell::manifests() const {
+  return impl_->manifests();
 }
 
 }  // namespace herald::daemon

@@ -24,6 +24,7 @@ namespace herald::bgp {
 class PeerConnections;
 }
 namespace herald::config {
+class Manifests;
 class ManifestWatcher;
 struct ManifestOptions;
 }  // namespace herald::config
@@ -70,6 +71,8 @@ class Shell {
 
   // What a report says besides what the node knows. On the loop's thread.
   ShellFacts facts() const;
+  // The manifests as they were read last. On the loop's thread.
+  const config::Manifests& manifests() const;
 
  private:
   class Impl;

@@ -1,0 +1,29 @@
+#include "cli/offline_io.h"
+
+#include <memory>
+#include <utility>
+
+#include "cli/manifest_files_io.h"
+#include "daemon/lint.h"
+#include "daemon/plan.h"
+
+namespace herald::cli {
+
+std::string answer_offline(const Request& request, const std::vector<std::string>& paths,
+                           const config::ManifestOptions& options) {
+  auto desired =
+      std::make_shared<const Desired>(manifests_of(read_manifest_files(paths), options).desired());
+  if (request.command == "lint") return daemon::lint(*desired);
+  const daemon::Policies wanted(std::move(desired));
+  return daemon::plan_wire(wanted, daemon::plan_offline(wanted));
+}
+
+Result<void> attach_files(Request& request, const std::vector<std::string>& paths) {
+  for (ManifestFile& file : read_manifest_files(paths)) {
+    if (!file.unreadable.empty()) return error(file.path + ": " + file.unreadable);
+    request.files.push_back({std::move(file.path), std::move(file.text)});
+  }
+  return {};
+}
+
+}  // namespace herald::cli
