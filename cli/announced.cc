@@ -24,6 +24,8 @@ std::string announced(const json::object& object, std::string_view key) {
     std::string part;
     if (field(*a, "via") == "bgp") {
       part = fmt::format("bgp {}>{}", field(*a, "node"), field(*a, "peer"));
+    } else if (field(*a, "via") == "none") {
+      part = fmt::format("no: {}", field(*a, "reason"));
     } else {
       const std::string links = field(*a, "interfaces");
       part = fmt::format("{} {}{}{}", field(*a, "via"), field(*a, "nodes"),

@@ -1,4 +1,5 @@
-// cli/announced.h: from where an IP is announced, in one cell: "l2 n1/eth0; bgp n1>tor-1".
+// cli/announced.h: from where an IP is announced, in one cell: "l2 n1/eth0; bgp n1>tor-1"; or
+// why it is not: "no: NoPolicy".
 #pragma once
 
 #include <string>

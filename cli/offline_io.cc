@@ -6,6 +6,7 @@
 #include "cli/manifest_files_io.h"
 #include "daemon/lint.h"
 #include "daemon/plan.h"
+#include "daemon/plan_wire.h"
 
 namespace herald::cli {
 

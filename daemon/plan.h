@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "config/manifests.h"
+#include "daemon/announcements.h"
 #include "daemon/decide.h"
 #include "daemon/node.h"
 #include "ipam/allocator.h"
@@ -27,7 +28,8 @@ struct IpChange {
 };
 
 struct ManifestPlan {
-  ipam::Plan ips;  // decisions in the order of Desired::services
+  Allocation allocation;                   // decisions in the order of Desired::services
+  std::vector<IpAnnouncements> announced;  // of each IP of allocation.holdings, in its order
   std::vector<PlannedPeer> peers;
   std::optional<std::vector<IpChange>> changes;  // none: nothing to compare with
 };
@@ -36,10 +38,6 @@ struct ManifestPlan {
 ManifestPlan plan_offline(const Policies& wanted);
 // By what the node knows of the IP table and of the members.
 ManifestPlan plan_on(const Node& node, const Policies& wanted, Instant now);
-
-// An answer as from the admin socket:
-// {"services":[...],"pools":[...],"peers":[...],"problems":[...],"changes":[...]}
-std::string plan_wire(const Policies& wanted, const ManifestPlan& plan);
 
 // Answers {"command":"plan","files":[{"path":"web.yaml","text":"..."}]}: what would be if these
 // files were applied to what `in_force` has. nullopt: the line asks for something else.
