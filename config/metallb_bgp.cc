@@ -239,6 +239,7 @@ void read_metallb_advertisement(MapReader& spec, Translated& out) {
   }
   model.needs_endpoints = true;
   model.aggregate_local = true;
+  model.strict_local_pref = true;
   out.object = std::move(ad);
 }
 

@@ -171,8 +171,8 @@ void check_preferences(const std::vector<AdvertisementOf>& ads, Desired& out) {
         out.problems.push_back(problem_of(
             *all[i].object, "spec.localPref",
             fmt::format("is {}, but {} in BGPAdvertisement '{}', for the same routes of pool '{}': "
-                        "give both the same, or other peers, nodes or pools; until then the "
-                        "higher one is used",
+                        "give both the same, or other peers, nodes or pools; until then the nodes "
+                        "that both are for do not announce these routes",
                         second.local_pref.value_or(0), first.local_pref.value_or(0), first.name,
                         out.pools[p].name.str())));
       }

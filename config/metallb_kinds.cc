@@ -108,6 +108,7 @@ void read_l2_advertisement(MapReader& spec, Translated& out) {
     policy.preferred_nodes.push_back(std::move(preferred));
   }
   policy.needs_endpoints = true;
+  policy.refuses_shared = true;
   // MetalLB's choice depends on nothing but who is there: a node that comes back gets its IPs back.
   policy.rebalance = true;
   out.object = std::move(policy);

@@ -263,6 +263,7 @@ TEST(MetallbAdvertisement, BecomesAnAdvertisement) {
   EXPECT_EQ(a.large_communities, (std::vector<LargeCommunity>{{1, 2, 3}}));
   EXPECT_TRUE(a.needs_endpoints);
   EXPECT_TRUE(a.aggregate_local);
+  EXPECT_TRUE(a.strict_local_pref);
   EXPECT_FALSE(a.exclusive);
   EXPECT_TRUE(a.ipv4 && a.ipv6);
   EXPECT_EQ(to_string(b.service_selectors), "s=1");

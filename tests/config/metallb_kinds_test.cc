@@ -216,6 +216,7 @@ TEST(MetallbL2Advertisement, BecomesAPolicy) {
   ASSERT_EQ(a.preferred_nodes.size(), 1U);
   EXPECT_EQ(a.preferred_nodes[0].weight, 40);
   EXPECT_TRUE(a.needs_endpoints);
+  EXPECT_TRUE(a.refuses_shared);
   EXPECT_TRUE(a.rebalance);
   EXPECT_TRUE(a.classes.empty());
   EXPECT_EQ(a.addresses, std::vector{AddressKind::LoadBalancerIP});
