@@ -113,12 +113,6 @@ void Session::send(Bytes message) {
   actions_.push_back(Send{std::move(message)});
 }
 
-bool Session::internal() const {
-  return config_.expected.kind == PeerAs::Kind::Internal ||
-         (config_.expected.kind == PeerAs::Kind::Number &&
-          config_.expected.number == config_.local_as);
-}
-
 void Session::connected(const IpAddress& local_address, Instant now) {
   if (state_ != SessionState::Connect) return;
   local_address_ = local_address;
@@ -228,7 +222,8 @@ void Session::on_message(const Message& message, Instant now) {
 
 void Session::on_open(const Open& open, Instant now) {
   const bool right_as =
-      config_.expected.kind == PeerAs::Kind::Number     ? open.as == config_.expected.number
+      config_.expected.kind == PeerAs::Kind::Any        ? true
+      : config_.expected.kind == PeerAs::Kind::Number   ? open.as == config_.expected.number
       : config_.expected.kind == PeerAs::Kind::Internal ? open.as == config_.local_as
                                                         : open.as != config_.local_as;
   if (!right_as) {
@@ -245,7 +240,7 @@ void Session::on_open(const Open& open, Instant now) {
          now);
     return;
   }
-  if (internal() && open.bgp_id == config_.router_id) {
+  if (open.as == config_.local_as && open.bgp_id == config_.router_id) {
     fail({kOpenError, 3, {}},
          fmt::format("peer {} has our own router id {}: give this node another one (bgp-router-id)",
                      config_.name.str(), to_string(open.bgp_id)),

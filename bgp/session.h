@@ -26,7 +26,7 @@ const char* to_string(SessionState state);
 
 // What AS the peer must show in its OPEN.
 struct PeerAs {
-  enum class Kind : std::uint8_t { Number, Internal, External } kind = Kind::Number;
+  enum class Kind : std::uint8_t { Number, Internal, External, Any } kind = Kind::Number;
   Asn number;
   bool operator==(const PeerAs&) const = default;
 };
@@ -114,7 +114,6 @@ class Session {
   bool advertised(const IpPrefix& prefix) const { return rib_.advertised(prefix); }
 
  private:
-  bool internal() const;
   Duration negotiated_hold() const { return hold_; }  // 0: no keepalives (§4.2)
   void connect(Instant now);
   void enter(SessionState next, std::string cause, Instant now);

@@ -30,7 +30,7 @@ void read_asns(MapReader& spec, BgpPeer& peer) {
   const auto text = spec.text("peerASN");
   if (!text) {
     if (!spec.has("peerASN")) {
-      spec.error("peerASN", "is missing: write the router's AS number, internal or external");
+      spec.error("peerASN", "is missing: write the router's AS number, internal, external or any");
     }
     return;
   }
@@ -38,10 +38,14 @@ void read_asns(MapReader& spec, BgpPeer& peer) {
     peer.peer_asn.kind = *text == "internal" ? PeerAsn::Kind::Internal : PeerAsn::Kind::External;
     return;
   }
+  if (*text == "any") {
+    peer.peer_asn.kind = PeerAsn::Kind::Any;
+    return;
+  }
   const auto number = parse_number(*text, kMaxU32);
   if (!number || *number == 0) {
     spec.error("peerASN",
-               "'" + *text + "' is no AS number: write 1 to 4294967295, internal or external");
+               "'" + *text + "' is no AS number: write 1 to 4294967295, internal, external or any");
     return;
   }
   peer.peer_asn.number = Asn(static_cast<std::uint32_t>(*number));
@@ -113,6 +117,8 @@ Duration whole_seconds(MapReader& in, const std::string& key, Duration max, Dura
 
 // What a session cannot do yet: checked, and said.
 void read_not_yet(MapReader& spec, BgpPeer& peer) {
+  peer.source_interface = spec.text("sourceInterface").value_or("");
+  if (!peer.source_interface.empty()) spec.not_yet("sourceInterface");
   peer.ttl_security = spec.boolean("ttlSecurity").value_or(false);
   if (peer.ttl_security) spec.not_yet("ttlSecurity");
   peer.extended_next_hop = spec.boolean("extendedNextHop").value_or(false);

@@ -26,6 +26,7 @@ bool same_object(const Translated& a, const Translated& b) {
 
 struct Collect {
   Desired& out;
+  CiliumBgp& cilium;
   void operator()(const std::monostate& /*nothing*/) {}
   void operator()(const Service& o) { out.services.push_back(o); }
   void operator()(const Pool& o) { out.pools.push_back(o); }
@@ -42,6 +43,10 @@ struct Collect {
   void operator()(const metallb::Peer& /*joined*/) {}
   void operator()(const metallb::Advertisement& /*joined*/) {}
   void operator()(const metallb::Community& /*joined*/) {}
+  void operator()(const CiliumBgpClusterConfig& o) { cilium.clusters.push_back(o); }
+  void operator()(const CiliumBgpPeerConfig& o) { cilium.peer_configs.push_back(o); }
+  void operator()(const CiliumBgpAdvertisement& o) { cilium.advertisements.push_back(o); }
+  void operator()(const CiliumBgpNodeOverride& o) { cilium.overrides.push_back(o); }
 };
 
 // Why the service is somebody else's, by its spec.loadBalancerClass; nothing if it is ours.
@@ -200,6 +205,7 @@ void Manifests::set_unreadable(const std::string& path, const std::string& reaso
 
 Desired Manifests::desired() const {
   Desired out;
+  CiliumBgp cilium;
   // Kind, namespace, name -> where it was first read.
   std::map<std::tuple<std::size_t, std::string, std::string>, Source> seen;
   std::vector<const Translated*> used;
@@ -232,7 +238,7 @@ Desired Manifests::desired() const {
           continue;
         }
       }
-      std::visit(Collect{out}, object.object);
+      std::visit(Collect{out, cilium}, object.object);
       used.push_back(&object);
     }
   }
@@ -248,6 +254,7 @@ Desired Manifests::desired() const {
   }
   set_foreign_ones_apart(out, options_);
   const std::set<PeerName> compared = join_metallb(used, aliases_, out);
+  resolve_cilium_bgp(cilium, out);
   sort_by_name(out.services);
   sort_by_name(out.pools);
   sort_by_name(out.l2_policies);

@@ -230,6 +230,8 @@ Value peer_asn(const PeerAsn& asn) {
       return text_value("internal");
     case PeerAsn::Kind::External:
       return text_value("external");
+    case PeerAsn::Kind::Any:
+      return text_value("any");
     case PeerAsn::Kind::Number:
       break;
   }
@@ -261,6 +263,7 @@ Value print(const BgpPeer& peer) {
   set_selectors(spec, "nodeSelector", peer.node_selectors);
   if (!peer.overrides.empty()) set(spec, "nodeOverrides", overrides(peer.overrides));
   set_ip(spec, "sourceAddress", peer.source_address);
+  set_text(spec, "sourceInterface", peer.source_interface);
   set_duration(spec, "holdTime", peer.hold_time, kDefault.hold_time);
   set_duration(spec, "keepaliveTime", peer.keepalive_time,
                std::min<Duration>(30s, peer.hold_time / 3));

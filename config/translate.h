@@ -9,17 +9,20 @@
 #include <variant>
 #include <vector>
 
+#include "config/cilium_bgp.h"
 #include "config/metallb.h"
 #include "config/yaml_document.h"
 #include "model/desired.h"
 
 namespace herald::config {
 
+// Cilium's BGP kinds are of the model only when they are joined, by Manifests::desired().
 // monostate: nothing of the model: an unrelated kind, a Service of another type, a bad object.
-using Object =
-    std::variant<std::monostate, Service, UnmanagedService, Pool, L2Policy, BgpPeer,
-                 BgpAdvertisement, BfdProfile, NodeObject, NamespaceObject, EndpointSlice,
-                 SecretObject, metallb::Peer, metallb::Advertisement, metallb::Community>;
+using Object = std::variant<std::monostate, Service, UnmanagedService, Pool, L2Policy, BgpPeer,
+                            BgpAdvertisement, BfdProfile, NodeObject, NamespaceObject,
+                            EndpointSlice, SecretObject, metallb::Peer, metallb::Advertisement,
+                            metallb::Community, CiliumBgpClusterConfig, CiliumBgpPeerConfig,
+                            CiliumBgpAdvertisement, CiliumBgpNodeOverride>;
 
 // The place of T in Object: tells the sorts of objects apart, good or bad.
 template <typename T, typename Variant>
@@ -68,6 +71,10 @@ std::vector<std::string> read_interfaces(MapReader& spec);
 bool translate_core(const std::string& api, MapReader& root, Translated& out);
 bool translate_herald(const std::string& api, MapReader& root, Translated& out);
 bool translate_cilium(const std::string& api, MapReader& root, Translated& out);
+// Its parts for Cilium's BGP kinds; out.kind is one of them.
+void read_cilium_bgp(MapReader& spec, MapReader& metadata, Translated& out);
+void read_cilium_peer_config(MapReader& spec, Translated& out);
+void read_cilium_advertisement(MapReader& spec, MapReader& metadata, Translated& out);
 bool translate_metallb(const std::string& api, MapReader& root, Translated& out);
 bool is_metallb(const std::string& api);
 

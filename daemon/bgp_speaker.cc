@@ -8,7 +8,7 @@
 namespace herald::daemon {
 namespace {
 
-// nullopt: it has no router id yet. An override speaks for one node.
+// nullopt: it has no router id yet, or no AS of its own. An override speaks for one node.
 std::optional<bgp::PeerConfig> session_config(const BgpPeer& peer, const NodeName& self,
                                               std::optional<IpAddress> router_id) {
   PeerOverride own;
@@ -23,6 +23,7 @@ std::optional<bgp::PeerConfig> session_config(const BgpPeer& peer, const NodeNam
   c.address = peer.address;
   c.port = peer.port;
   c.local_as = own.local_asn.value_or(peer.local_asn);
+  if (c.local_as.value == 0) return std::nullopt;
   c.expected.kind = static_cast<decltype(c.expected.kind)>(peer.peer_asn.kind);
   c.expected.number = peer.peer_asn.number;
   c.router_id = *router_id;

@@ -21,6 +21,8 @@ std::string asn_text(const BgpPeer& peer) {
       return fmt::format("internal ({})", peer.local_asn.value);
     case PeerAsn::Kind::External:
       return "external";
+    case PeerAsn::Kind::Any:
+      return "any";
     case PeerAsn::Kind::Number:
       break;
   }

@@ -42,6 +42,20 @@ std::int64_t milliseconds(Duration d) {
   return std::chrono::duration_cast<std::chrono::milliseconds>(d).count();
 }
 
+json::value asn_of(const BgpPeer& peer) {
+  switch (peer.peer_asn.kind) {
+    case PeerAsn::Kind::Internal:
+      return "internal";
+    case PeerAsn::Kind::External:
+      return "external";
+    case PeerAsn::Kind::Any:
+      return "any";
+    case PeerAsn::Kind::Number:
+      break;
+  }
+  return peer.peer_asn.number.value;
+}
+
 std::string_view text_of(const json::object& o, std::string_view key) {
   const json::value* v = o.if_contains(key);
   return v != nullptr && v->is_string() ? std::string_view(v->get_string()) : std::string_view{};
@@ -229,12 +243,7 @@ json::array Report::peers() const {
   for (const BgpPeer& peer : desired().peers) {
     const auto it = node_.sessions().find(peer.name);
     json::object o{
-        {"name", peer.name.str()},
-        {"address", to_string(peer.address)},
-        {"asn", peer.peer_asn.kind == PeerAsn::Kind::Number
-                    ? json::value(peer.peer_asn.number.value)
-                    : json::value(peer.peer_asn.kind == PeerAsn::Kind::Internal ? "internal"
-                                                                                : "external")}};
+        {"name", peer.name.str()}, {"address", to_string(peer.address)}, {"asn", asn_of(peer)}};
     if (it == node_.sessions().end()) {
       o["state"] = "Absent";
       o["last_error"] = "this node is not selected by spec.nodeSelector, or has no router id";

@@ -154,7 +154,7 @@ struct L2Policy {
 
 // What AS number a peer must show in its OPEN.
 struct PeerAsn {
-  enum class Kind : std::uint8_t { Number, Internal, External } kind = Kind::Number;
+  enum class Kind : std::uint8_t { Number, Internal, External, Any } kind = Kind::Number;
   Asn number;
   bool operator==(const PeerAsn&) const = default;
 };
@@ -178,14 +178,15 @@ struct PeerOverride {
 struct BgpPeer {
   PeerName name;
   Source source;
-  IpAddress address;      // unspecified if `interface` is set
-  std::string interface;  // unnumbered: the router at the other end of this link
+  IpAddress address;      // unspecified, or link-local, if `interface` is set
+  std::string interface;  // unnumbered: the router at the other end of this link; not in force yet
   std::uint16_t port = 179;
   PeerAsn peer_asn;
-  Asn local_asn;
+  Asn local_asn;                       // 0: no session but where an override has one
   std::optional<IpAddress> router_id;  // none: the node's own
   Selectors node_selectors;
   std::optional<IpAddress> source_address;
+  std::string source_interface;  // the link whose address is the source; not in force yet
   Duration hold_time = 90s;
   Duration keepalive_time = 30s;
   Duration connect_retry_time = 5s;

@@ -374,5 +374,16 @@ TEST(Update, AnOldPeerGetsAsTransAndTheTruthBeside) {  // RFC 6793 §4.2.2
             "200a000001");
 }
 
+TEST(Session, APeerOfAnyAsIsInternalOrExternalByWhatItShows) {
+  for (const std::uint32_t as : {64512U, 65001U}) {
+    PeerConfig c = config();
+    c.expected = {PeerAs::Kind::Any, Asn()};
+    Story s(c);
+    s.session.connected(kLocal, s.now);
+    s.session.received(encode_open(s.open(as)), s.now);
+    EXPECT_EQ(s.session.state(), SessionState::OpenConfirm) << as;
+  }
+}
+
 }  // namespace
 }  // namespace herald::bgp

@@ -42,7 +42,7 @@ TEST(Manifests, SayWhatIsWrongAndWhere) {
        "begins: swap the two addresses"},
       {kPeer + "spec: {address: 192.0.2.1, localASN: 65001, peerASN: 4294967296}\n",
        "f.yaml:4: BGPPeer tor: spec.peerASN: '4294967296' is no AS number: write 1 to 4294967295, "
-       "internal or external"},
+       "internal, external or any"},
       {kPeer + "spec: {address: 192.0.2.1, localASN: 0, peerASN: 65000}\n",
        "f.yaml:4: BGPPeer tor: spec.localASN: '0' is no whole number from 1 to 4294967295"},
       {kAdvertisement + "spec:\n  communities: [" + communities("large:64512:1:", 256) + "]\n",

@@ -8,9 +8,7 @@ namespace {
 
 TEST(NotInForce, ExternalIpsAreWarnedOf) {
   for (const char* text :
-       {"apiVersion: cilium.io/v2alpha1\nkind: CiliumL2AnnouncementPolicy\n"
-        "metadata: {name: p}\nspec: {loadBalancerIPs: true, externalIPs: true}\n",
-        "apiVersion: herald.io/v1alpha1\nkind: L2AnnouncementPolicy\n"
+       {"apiVersion: herald.io/v1alpha1\nkind: L2AnnouncementPolicy\n"
         "metadata: {name: p}\nspec: {addresses: [LoadBalancerIP, ExternalIP]}\n"}) {
     Manifests manifests;
     manifests.set_file("p.yaml", text);

@@ -171,12 +171,13 @@ BgpPeer any_peer(int i) {
   }
   p.port = static_cast<std::uint16_t>(pick<int>({179, 1179}));
   using enum PeerAsn::Kind;
-  p.peer_asn.kind = pick<PeerAsn::Kind>({Number, Internal, External});
+  p.peer_asn.kind = pick<PeerAsn::Kind>({Number, Internal, External, Any});
   if (p.peer_asn.kind == Number) p.peer_asn.number = Asn(pick<std::uint32_t>({1, 4294967295}));
   p.local_asn = Asn(pick<std::uint32_t>({1, 65001}));
   if (coin()) p.router_id = *IpAddress::parse("192.0.2.200");
   p.node_selectors = some(2, any_selector);
   if (coin()) p.source_address = *IpAddress::parse("192.0.2.201");
+  if (coin()) p.source_interface = "lo";
   p.hold_time = pick<Duration>({0s, 3s, 90s, 240s});
   p.keepalive_time = coin() ? std::min<Duration>(30s, p.hold_time / 3) : 1s;
   p.connect_retry_time = milliseconds(1000, 9000);
