@@ -71,12 +71,9 @@ void read_herald_pool(MapReader& spec, MapReader& metadata, Translated& out) {
   pool.disabled = spec.boolean("disabled").value_or(false);
   read_avoid(spec, blocks, pool);
   pool.release_on_shrink = spec.choice("onShrink", {"keep", "release"}) == 1;
-  if (pool.release_on_shrink) spec.not_yet("onShrink");
   pool.release_on_refusal = spec.choice("onRefusedRequest", {"keep", "release"}) == 1;
   pool.release_hold = spec.duration("releaseHold", 0s, 8760h).value_or(0s);
-  if (pool.release_hold > 0s) spec.not_yet("releaseHold");
   pool.probe = spec.boolean("probe").value_or(true);
-  if (!pool.probe) spec.not_yet("probe");
   pool.one_pool = spec.choice("dualStack", {"AcrossPools", "OnePool"}) == 1;
   pool.prefer_shared = spec.choice("prefer", {"Shared", "Lowest"}) != 1;
   out.object = std::move(pool);

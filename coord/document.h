@@ -17,6 +17,7 @@
 #include "base/time.h"
 #include "model/labels.h"
 #include "net/ip.h"
+#include "net/mac.h"
 
 namespace herald::coord {
 
@@ -28,6 +29,7 @@ using Epoch = Number<struct EpochTag, std::uint64_t>;              // of an IP's
 struct MemberLink {
   std::string name;
   std::vector<IpPrefix> subnets;
+  MacAddress mac{};  // zero: of a version that did not tell. To know members from strangers
   bool operator==(const MemberLink&) const = default;
 };
 
@@ -80,6 +82,14 @@ struct MemberDocument {
   bool operator==(const MemberDocument&) const = default;
 };
 
+// A station that is no member uses the VIP: nobody announces it.
+struct Quarantine {
+  MacAddress station;
+  NodeName node;     // who saw it, probing
+  std::string link;  // where
+  bool operator==(const Quarantine&) const = default;
+};
+
 // Who may speak for one VIP, and for which services it is held.
 struct TableEntry {
   // What the leader would like the owner to do. Advice: only the owner gives up (rule T4).
@@ -91,6 +101,13 @@ struct TableEntry {
   Epoch epoch;      // rises with every change of owner
   Wish wish = Wish::Keep;
   std::optional<NodeName> move_to;  // set if and only if the wish is Move
+  // It rests: no service has it, and none but this one gets it until the leader takes it away.
+  std::optional<ObjectName> kept_for = std::nullopt;
+  // It has never been announced: its owner looks first whether somebody else uses it.
+  bool unproven = false;
+  std::optional<Quarantine> quarantine = std::nullopt;  // somebody does, as far as is known
+
+  bool must_probe() const { return unproven || quarantine.has_value(); }
   bool operator==(const TableEntry&) const = default;
 };
 
@@ -119,7 +136,7 @@ struct StatusDocument {
   ObjectName service;
   Revision rev;
   std::vector<IpAddress> ips;
-  std::vector<PoolName> pools;  // of each IP; empty name: in no pool any more
+  std::vector<PoolName> pools;  // that each IP was given from; empty name: none
   std::string reason;           // "Allocated", or why not
   std::string message;
   bool operator==(const StatusDocument&) const = default;

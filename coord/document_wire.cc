@@ -53,7 +53,9 @@ struct Print {
     for (const MemberLink& link : d.info.links) {
       json::array subnets;
       for (const IpPrefix& subnet : link.subnets) subnets.push_back(text(to_string(subnet)));
-      links.push_back(json::object{{"name", text(link.name)}, {"subnets", std::move(subnets)}});
+      json::object out{{"name", text(link.name)}, {"subnets", std::move(subnets)}};
+      if (!link.mac.is_zero()) out["mac"] = text(to_string(link.mac));
+      links.push_back(std::move(out));
     }
     json::array heartbeat;
     for (const HeartbeatAddress& at : d.info.heartbeat) {
@@ -87,6 +89,13 @@ struct Print {
                        {"epoch", entry.epoch.value},
                        {"wish", word_of(entry.wish)}};
       if (entry.move_to) out["moveTo"] = text(entry.move_to->str());
+      if (entry.kept_for) out["keptFor"] = text(to_string(*entry.kept_for));
+      if (entry.unproven) out["unproven"] = true;
+      if (const auto& seen = entry.quarantine) {
+        out["quarantine"] = json::object{{"station", text(to_string(seen->station))},
+                                         {"node", text(seen->node.str())},
+                                         {"link", text(seen->link)}};
+      }
       entries[to_string(vip)] = std::move(out);
     }
     return {{"shard", d.shard},
@@ -202,6 +211,7 @@ class Cursor {
     if (value_ != nullptr && !out) fail(std::string("must be ") + what + ", not '" + word + "'");
     return out.value_or(T());
   }
+  bool is_there() const { return value_ != nullptr; }
   bool is_null() const { return value_ != nullptr && value_->is_null(); }
 
   // Calls each(Cursor) for every element of an array.
@@ -297,6 +307,7 @@ MemberDocument read_member(const Cursor& in) {
     link["subnets"].for_each([&](const Cursor& subnet) {
       out.subnets.push_back(subnet.parsed<IpPrefix>("a prefix in CIDR form"));
     });
+    out.mac = link.if_there("mac").parsed<MacAddress>("a MAC address");
   });
   std::stable_sort(d.info.links.begin(), d.info.links.end(),
                    [](const MemberLink& a, const MemberLink& b) { return a.name < b.name; });
@@ -329,6 +340,15 @@ TableEntry read_entry(const Cursor& in) {
     entry.move_to = NodeName(in["moveTo"].name());
   } else if (word != "Keep") {
     wish.fail("must be Keep, Release or Move, not '" + word + "'");
+  }
+  if (const Cursor kept = in.if_there("keptFor"); kept.is_there()) {
+    entry.kept_for = kept.object_name();
+    if (!entry.services.empty()) kept.fail("must not be there while a service has the IP");
+  }
+  entry.unproven = in.if_there("unproven").boolean();
+  if (const Cursor seen = in.if_there("quarantine"); seen.is_there()) {
+    entry.quarantine = {seen["station"].parsed<MacAddress>("a MAC address"),
+                        NodeName(seen["node"].name()), seen["link"].string(kMaxNameBytes)};
   }
   return entry;
 }

@@ -16,6 +16,7 @@ struct Memory {
   const std::map<IpAddress, Epoch>& floors;
   const std::map<IpAddress, Epoch>& passed_on;
   const std::map<IpAddress, AskedMove>& asked_moves;
+  const std::map<IpAddress, Finding>& findings;
 
   static bool at_least(const std::map<IpAddress, Epoch>& known, const IpAddress& vip, Epoch epoch) {
     const auto it = known.find(vip);
@@ -152,14 +153,17 @@ class ShardEdit {
     const bool unwanted = editor_.plan_known && !wanted && editor_.may_release;
     if (editor_.leads && wanted && entry.services != planned->services) {
       entry.services = planned->services;
+      entry.kept_for.reset();
+      changed_ = true;
+    }
+    if (editor_.leads && wanted && !planned->probe && entry.must_probe()) {
+      entry.unproven = false;
+      entry.quarantine.reset();
       changed_ = true;
     }
     if (!entry.owner) {
       if (!editor_.leads || !editor_.plan_known) return true;
-      if (unwanted) {
-        changed_ = true;
-        return false;
-      }
+      if (unwanted) return rest(entry, planned);
       if (wanted) assign(vip, entry, choose(vip, *planned));
       return true;
     }
@@ -173,8 +177,35 @@ class ShardEdit {
     return true;
   }
 
+  // Nobody wants it, and nobody owns it any more. False: it is free.
+  bool rest(TableEntry& entry, const VipPlan* planned) {
+    if (planned == nullptr || !planned->stays) {
+      changed_ = true;
+      return false;
+    }
+    if (!entry.services.empty() || entry.kept_for != planned->kept_for) {
+      entry.services.clear();
+      entry.kept_for = planned->kept_for;
+      changed_ = true;
+    }
+    return true;
+  }
+
+  // What this node has found out by probing. That it is known does no harm to a VIP that is given
+  // up in the same write.
+  void mark_finding(const IpAddress& vip, TableEntry& entry) {
+    const auto found = memory_.findings.find(vip);
+    if (found == memory_.findings.end() || found->second.epoch != entry.epoch) return;
+    const auto& seen = found->second.quarantine;
+    if (entry.unproven == seen.has_value() && entry.quarantine == seen) return;
+    entry.unproven = seen.has_value();
+    entry.quarantine = seen;
+    changed_ = true;
+  }
+
   // T4: this node is the owner; it alone may pass the VIP on while it lives.
   void visit_own(const IpAddress& vip, TableEntry& entry, const VipPlan* planned) {
+    mark_finding(vip, entry);
     const bool silent = Memory::at_least(memory_.floors, vip, entry.epoch);
     const bool release = entry.wish == TableEntry::Wish::Release;
     const bool ineligible = editor_.plan_known && editor_.has_right && planned != nullptr &&
@@ -259,6 +290,7 @@ class ShardEdit {
       if (planned.services.empty() || next_.entries.contains(vip)) continue;
       TableEntry entry;
       entry.services = planned.services;
+      entry.unproven = planned.probe && !planned.in_use;
       next_.entries[vip] = entry;
       changed_ = true;
       assign(vip, next_.entries[vip], choose(vip, planned));
@@ -312,7 +344,8 @@ std::map<NodeName, std::size_t> owners(const TableDocument& shard) {
 bool same_holdings(const std::map<IpAddress, TableEntry>& a,
                    const std::map<IpAddress, TableEntry>& b) {
   return std::equal(a.begin(), a.end(), b.begin(), b.end(), [](const auto& x, const auto& y) {
-    return x.first == y.first && x.second.services == y.second.services;
+    return x.first == y.first && x.second.services == y.second.services &&
+           x.second.kept_for == y.second.kept_for && x.second.quarantine == y.second.quarantine;
   });
 }
 
@@ -381,6 +414,7 @@ void Table::edit(const TablePlan& plan, const Editor& editor, const Peers& peers
   orphans_due_.reset();
   if (!listed_) return;
   forget_moves();
+  forget_findings();
   if (editor.plan_version == 0 || editor.plan_version != settled_for_.plan_version) {
     for (auto& vips : planned_) vips.clear();
     for (const auto& [vip, planned] : plan) planned_[shard_of(vip)].push_back(vip);
@@ -390,7 +424,7 @@ void Table::edit(const TablePlan& plan, const Editor& editor, const Peers& peers
     settled_for_ = editor;
     settled_peers_ = peers.version();
   }
-  const Memory memory{floors_, passed_on_, asked_moves_};
+  const Memory memory{floors_, passed_on_, asked_moves_, findings_};
   std::map<NodeName, std::size_t> counts;
   for (unsigned s = 0; s < kShards; ++s) {
     for (const auto& [node, n] : busy_[s] ? counts_written_[s] : counts_[s]) counts[node] += n;
@@ -438,6 +472,22 @@ void Table::wish_move(const IpAddress& vip, const NodeName& to) {
   if (entry == nullptr) return;
   asked_moves_[vip] = {to, entry->epoch};
   settled_[shard_of(vip)].reset();
+}
+
+void Table::found(const IpAddress& vip, std::optional<Quarantine> quarantine) {
+  const TableEntry* entry = find(vip);
+  if (entry == nullptr) return;
+  findings_[vip] = {entry->epoch, std::move(quarantine)};
+  settled_[shard_of(vip)].reset();
+}
+
+void Table::forget_findings() {
+  std::erase_if(findings_, [&](const auto& found) {
+    const TableEntry* entry = find(found.first);
+    const auto& seen = found.second.quarantine;
+    return entry == nullptr || entry->epoch != found.second.epoch ||
+           (entry->unproven == seen.has_value() && entry->quarantine == seen);
+  });
 }
 
 // Those that the table shows, and those that came too late.

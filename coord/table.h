@@ -24,6 +24,12 @@ class Peers;
 struct VipPlan {
   std::vector<ObjectName> services;   // sorted; empty: no service wants it
   std::vector<Candidate> candidates;  // who may own it: eligible, unrevoked, heard
+  // No service wants it, and it is not free yet: it rests for this one, or is in quarantine. Its
+  // owner gives it up, and the entry stays as long as the plan says so.
+  bool stays = false;
+  std::optional<ObjectName> kept_for = std::nullopt;
+  bool probe = false;   // before it is announced first
+  bool in_use = false;  // somebody announces it already and hands it over: a new entry is proven
 };
 using TablePlan = std::map<IpAddress, VipPlan>;
 
@@ -45,6 +51,11 @@ struct Editor {
 struct AskedMove {
   NodeName to;
   Epoch epoch;  // the owner that it was meant for had it under this one
+};
+// What an owner has found out about a VIP that it had to probe, on its way into the table.
+struct Finding {
+  Epoch epoch;                           // it is the owner under this one
+  std::optional<Quarantine> quarantine;  // none: nobody else uses it
 };
 // A wish that the owner did not fulfil: `to` may not own the VIP, or not any more.
 struct RefusedMove {
@@ -85,6 +96,9 @@ class Table {
   // Nobody waits for it any more: it is not written if it has not been yet.
   void forget_move(const IpAddress& vip) { asked_moves_.erase(vip); }
 
+  // This node owns `vip` and has probed it: edit() writes into the shard what it found.
+  void found(const IpAddress& vip, std::optional<Quarantine> quarantine);
+
   // When edit() would have something to do that it has not now (orphans that wait for their turn).
   std::optional<Instant> next_deadline() const { return orphans_due_; }
   std::vector<StoreRequest> take_requests();
@@ -92,6 +106,7 @@ class Table {
 
  private:
   void forget_moves();
+  void forget_findings();
   bool given_up(const IpAddress& vip, Epoch epoch) const;
 
   std::array<TableDocument, kShards> shards_ = initial();
@@ -112,6 +127,7 @@ class Table {
   // What I passed on, and under which epoch: if nobody lives there, I take it back.
   std::map<IpAddress, Epoch> passed_on_;
   std::map<IpAddress, AskedMove> asked_moves_;  // not in the table yet
+  std::map<IpAddress, Finding> findings_;       // nor these
   std::vector<RefusedMove> refused_moves_;
   bool listed_ = false;
   std::vector<StoreRequest> requests_;

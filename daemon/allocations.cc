@@ -10,6 +10,8 @@ namespace {
 // An IP that no manifest wants is released after this: the manifests of several nodes do not change
 // at the same moment.
 constexpr Duration kReleaseAfter = 1s;
+// Nobody has asked for an IP that another station used, and perhaps does not any more.
+constexpr Duration kQuarantine = 10min;
 }  // namespace
 
 const Allocation& Allocations::decide(const Policies& policies, const coord::Table& table,
@@ -18,15 +20,59 @@ const Allocation& Allocations::decide(const Policies& policies, const coord::Tab
   if (made_of_ == made_of && !due(now)) return allocation_;
   made_of_ = std::move(made_of);
   ++version_;
-  allocation_ = allocate(policies, table, pending_, statuses.statuses());
+  remember_pools(policies, table, statuses.statuses());
+  allocation_ = allocate(policies, table, remembered_, statuses.statuses());
+  ipam::Holdings& pending = remembered_.pending;
   for (const ipam::Holding& added : allocation_.plan.added) {
-    pending_[added.ip] = {added.service};
+    pending[added.ip] = {added.service};
   }
-  std::erase_if(pending_, [&](const auto& given) {
+  std::erase_if(pending, [&](const auto& given) {
     return table.find(given.first) != nullptr || !allocation_.holdings.contains(given.first);
   });
   keep_for_now(allocation_, now);
+  look_at_the_unowned(policies, table, now);
   return allocation_;
+}
+
+// What rests or is in quarantine without a service, and what is about to.
+void Allocations::look_at_the_unowned(const Policies& policies, const coord::Table& table,
+                                      Instant now) {
+  std::map<IpAddress, Stay> stays;
+  std::set<IpAddress> over;
+  for (unsigned s = 0; s < coord::kShards; ++s) {
+    for (const auto& [vip, entry] : table.shard(s).entries) {
+      if (!entry.services.empty()) continue;
+      const auto known = stays_.find(vip);
+      const Instant since = known == stays_.end() ? now : known->second.since;
+      const Pool* pool = policies.pool_of(vip);
+      const Duration length = entry.quarantine  ? kQuarantine
+                              : pool != nullptr ? pool->release_hold
+                                                : 0s;
+      const bool ends = now >= since + length && policies.desired().complete;
+      if (ends) over.insert(vip);
+      stays[vip] = {since, ends ? std::nullopt : std::optional(since + length)};
+    }
+  }
+  stays_ = std::move(stays);
+  allocation_.staying = staying(policies, table, allocation_.holdings, over);
+}
+
+// The table does not say from which pool an IP is, and the status of a service that got another one
+// does not tell of the one before.
+void Allocations::remember_pools(const Policies& policies, const coord::Table& table,
+                                 const Statuses& statuses) {
+  auto& came_from = remembered_.came_from;
+  const auto& pools = policies.desired().pools;
+  if (std::none_of(pools.begin(), pools.end(), [](const Pool& p) { return p.release_on_shrink; })) {
+    came_from.clear();
+    return;
+  }
+  std::erase_if(came_from, [&](const auto& known) { return table.find(known.first) == nullptr; });
+  for (const auto& [service, status] : statuses) {
+    for (std::size_t i = 0; i < status.ips.size() && i < status.pools.size(); ++i) {
+      if (!status.pools[i].empty()) came_from[status.ips[i]] = status.pools[i];
+    }
+  }
 }
 
 // A leader whose manifests are a moment behind the others' must not free what they have just given.
@@ -45,19 +91,21 @@ void Allocations::keep_for_now(Allocation& allocation, Instant now) {
 
 void Allocations::forget() {
   release_due_.clear();
-  pending_.clear();
+  remembered_ = {};
+  stays_.clear();
   made_of_.reset();
   allocation_ = {};
 }
 
 bool Allocations::due(Instant now) const {
-  return std::any_of(release_due_.begin(), release_due_.end(),
-                     [&](const auto& held) { return held.second && now >= *held.second; });
+  const auto next = next_deadline();
+  return next && now >= *next;
 }
 
 std::optional<Instant> Allocations::next_deadline() const {
   std::optional<Instant> next;
   for (const auto& [holding, due] : release_due_) next = earliest(next, due);
+  for (const auto& [vip, stay] : stays_) next = earliest(next, stay.until);
   return next;
 }
 
@@ -74,6 +122,12 @@ const coord::TablePlan& Placing::plan(const Policies& policies, const Allocation
   ++version_;
   plan_ = place(policies, allocated ? allocation->holdings : holdings_of(table), made_of_->members,
                 unwilling.drained);
+  if (!allocated) return plan_;
+  for (const auto& [vip, kept_for] : allocation->staying) {
+    coord::VipPlan& planned = plan_[vip];
+    planned.stays = true;
+    planned.kept_for = kept_for;
+  }
   return plan_;
 }
 
@@ -96,6 +150,16 @@ std::optional<coord::StoreRequest> StatusWriter::on_cas(const coord::StatusDocum
   return coord::ReadDocument{coord::status_key(document.service)};
 }
 
+// The pool of which a status has told; it stays the one that an IP was given from.
+PoolName StatusWriter::given_from(const ObjectName& service, const IpAddress& ip) const {
+  const auto known = statuses_.find(service);
+  if (known == statuses_.end()) return {};
+  const coord::StatusDocument& status = known->second;
+  const auto at = std::find(status.ips.begin(), status.ips.end(), ip);
+  const auto i = static_cast<std::size_t>(at - status.ips.begin());
+  return i < status.pools.size() ? status.pools[i] : PoolName{};
+}
+
 void StatusWriter::set(const Allocations& allocations, const Allocation& allocation,
                        const coord::Table& table, Instant now) {
   if (set_for_ == allocations.version()) return;
@@ -110,7 +174,8 @@ void StatusWriter::set(const Allocations& allocations, const Allocation& allocat
     bool recorded = true;
     for (const ipam::GivenIp& given : decision.ips) {
       wanted.ips.push_back(given.ip);
-      wanted.pools.push_back(given.pool);
+      wanted.pools.push_back(given.pool.empty() ? given_from(decision.service, given.ip)
+                                                : given.pool);
       const coord::TableEntry* entry = table.find(given.ip);
       recorded = recorded && entry != nullptr &&
                  std::find(entry->services.begin(), entry->services.end(), decision.service) !=

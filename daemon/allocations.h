@@ -1,8 +1,9 @@
 // daemon/allocations.h: what a leader remembers between its choices, and what it writes about them.
 //
-// Allocations: a choice is made once, and a wish that is gone is believed after a moment.
-// Placing: who may own which IP.
-// StatusWriter: the table is written before a status names an IP (rule T5).
+// Allocations: a choice is made once, a wish that is gone is believed after a moment, and an IP
+// that was released is kept from others for as long as its pool says, or as another station may use
+// it. Placing: who may own which IP. StatusWriter: the table is written before a status names an IP
+// (rule T5).
 //
 // With thousands of services each of these takes milliseconds, and a failover changes the owners of
 // IPs only: so each remembers what it was made of, and is made anew only if that has changed.
@@ -35,7 +36,7 @@ class Allocations {
   std::uint64_t version() const { return version_; }
   void forget();  // not the leader
 
-  // decide() would release something that it kept until now.
+  // decide() would release something that it kept until now, or free it.
   bool due(Instant now) const;
   std::optional<Instant> next_deadline() const;
 
@@ -46,13 +47,23 @@ class Allocations {
     bool operator==(const MadeOf&) const = default;
   };
   void keep_for_now(Allocation& allocation, Instant now);
+  void look_at_the_unowned(const Policies& policies, const coord::Table& table, Instant now);
+  void remember_pools(const Policies& policies, const coord::Table& table,
+                      const Statuses& statuses);
 
   std::optional<MadeOf> made_of_;
   Allocation allocation_;
   std::uint64_t version_ = 0;
-  ipam::Holdings pending_;  // given, and not in the table yet
+  Remembered remembered_;
   // When what nobody wants is released; none: it is being released.
   std::map<ipam::Holding, std::optional<Instant>> release_due_;
+  // Entries without a service: since when this leader knows them, and until when they stay. No
+  // clock is compared with another's, so a new leader counts anew: longer, never shorter.
+  struct Stay {
+    Instant since;
+    std::optional<Instant> until;  // none: it is over
+  };
+  std::map<IpAddress, Stay> stays_;
 };
 
 class Placing {
@@ -106,6 +117,7 @@ class StatusWriter {
 
  private:
   static constexpr std::size_t kMostAtOnce = 64;
+  PoolName given_from(const ObjectName& service, const IpAddress& ip) const;
 
   Statuses statuses_;
   std::uint64_t version_ = 1;

@@ -1,9 +1,13 @@
 #include "daemon/decide.h"
 
+#include <fmt/core.h>
+
 #include <algorithm>
 #include <functional>
 #include <set>
 #include <utility>
+
+#include "ipam/matching.h"
 
 namespace herald::daemon {
 namespace {
@@ -28,10 +32,14 @@ namespace {
 // Holdings of one family that a service has beyond the one it can want. Not of requested IPs: as
 // many as are asked for.
 std::vector<ipam::Holding> surplus(const Desired& desired, const ipam::Holdings& holdings,
-                                   const Statuses& statuses) {
+                                   const Statuses& statuses,
+                                   const std::vector<ipam::Holding>& leaving) {
   std::map<ObjectName, std::map<IpFamily, std::vector<IpAddress>>> held;
   for (const auto& [ip, services] : holdings) {
-    for (const ObjectName& s : services) held[s][ip.family()].push_back(ip);
+    for (const ObjectName& s : services) {
+      const bool stays = !std::binary_search(leaving.begin(), leaving.end(), ipam::Holding{ip, s});
+      if (stays) held[s][ip.family()].push_back(ip);
+    }
   }
   std::vector<ipam::Holding> out;
   for (const Service& service : desired.services) {
@@ -55,21 +63,64 @@ std::vector<ipam::Holding> surplus(const Desired& desired, const ipam::Holdings&
 
 }  // namespace
 
+std::string who_uses(const coord::Quarantine& quarantine) {
+  return fmt::format("{}, seen by {} on {}", to_string(quarantine.station), quarantine.node.str(),
+                     quarantine.link);
+}
+
+namespace {
+
+template <typename F>
+void for_each_entry(const coord::Table& table, F each) {
+  for (unsigned s = 0; s < coord::kShards; ++s) {
+    for (const auto& [vip, entry] : table.shard(s).entries) each(vip, entry);
+  }
+}
+
+// Who waits for an IP in quarantine: whoever has asked for it, if that alone is in the way.
+std::vector<ObjectName> waiting_for(const IpAddress& ip, const coord::TableEntry& entry,
+                                    const Desired& desired, const ipam::Plan& plan) {
+  std::vector<ObjectName> out;
+  const Service* oldest = nullptr;
+  for (std::size_t i = 0; i < desired.services.size(); ++i) {
+    const Service& s = desired.services[i];
+    if (!contains(s.requested, ip)) continue;
+    if (contains(entry.services, s.name)) out.push_back(s.name);
+    if (plan.decisions[i].reason != ipam::Reason::AlreadyAllocated) continue;
+    if (oldest == nullptr || ipam::older_service(s, *oldest)) oldest = &s;
+  }
+  if (out.empty() && oldest != nullptr) out.push_back(oldest->name);
+  return out;
+}
+
+}  // namespace
+
 Allocation allocate(const Policies& policies, const coord::Table& table,
-                    const ipam::Holdings& pending, const Statuses& statuses) {
+                    const Remembered& remembered, const Statuses& statuses) {
   const Desired& desired = policies.desired();
   ipam::Holdings holdings = holdings_of(table);
-  for (const auto& [ip, services] : pending) holdings.emplace(ip, services);
+  for (const auto& [ip, services] : remembered.pending) holdings.emplace(ip, services);
+  std::erase_if(holdings, [](const auto& held) { return held.second.empty(); });
   ExternalIps external = take_external_ips(policies, statuses, holdings);
   // To the planner, these and surplus are held by nobody that it knows: not free, and not wanted.
   const ObjectName nobody;
-  const auto extra = surplus(desired, holdings, statuses);
-  for (const ipam::Holding& h : extra) holdings[h.ip] = {nobody};
   for (const auto& [ip, services] : external.wanted) holdings.emplace(ip, std::vector{nobody});
   for (const ipam::Holding& h : external.dropped) holdings.emplace(h.ip, std::vector{nobody});
+  ipam::Input input{
+      desired.pools,       desired.namespaces, desired.services, holdings, desired.complete, {}, {},
+      remembered.came_from};
+  for_each_entry(table, [&](const IpAddress& vip, const coord::TableEntry& entry) {
+    if (entry.kept_for) input.resting.emplace(vip, *entry.kept_for);
+    if (entry.quarantine) input.quarantined.emplace(vip, who_uses(*entry.quarantine));
+  });
+  auto extra = surplus(desired, holdings, statuses, {});
+  if (!extra.empty()) {
+    // Of two IPs, one may be about to leave for another reason: then the other one is wanted.
+    extra = surplus(desired, holdings, statuses, ipam::plan(input).released);
+  }
+  for (const ipam::Holding& h : extra) holdings[h.ip] = {nobody};
   Allocation out;
-  out.plan =
-      ipam::plan({desired.pools, desired.namespaces, desired.services, holdings, desired.complete});
+  out.plan = ipam::plan(input);
   out.holdings = ipam::carry_out(out.plan, holdings);
   std::erase_if(out.plan.released, [&](const ipam::Holding& h) { return h.service == nobody; });
   const auto release = [&](const ipam::Holding& h) {
@@ -84,8 +135,33 @@ Allocation allocate(const Policies& policies, const coord::Table& table,
   for (const ipam::Holding& h : external.dropped) {
     if (!external.wanted.contains(h.ip)) release(h);
   }
+  for (const auto& [ip, user] : input.quarantined) {
+    const auto waiting = waiting_for(ip, *table.find(ip), desired, out.plan);
+    if (waiting.empty()) continue;
+    out.holdings[ip] = waiting;
+    for (const ObjectName& s : waiting) std::erase(out.plan.released, ipam::Holding{ip, s});
+  }
   for (auto& [ip, services] : external.wanted) out.holdings[ip] = std::move(services);
   out.refused_external = std::move(external.refused);
+  return out;
+}
+
+std::map<IpAddress, std::optional<ObjectName>> staying(const Policies& policies,
+                                                       const coord::Table& table,
+                                                       const ipam::Holdings& holdings,
+                                                       const std::set<IpAddress>& over) {
+  std::map<IpAddress, std::optional<ObjectName>> out;
+  for_each_entry(table, [&](const IpAddress& vip, const coord::TableEntry& entry) {
+    if (holdings.contains(vip) || over.contains(vip)) return;
+    if (entry.quarantine) {
+      out.emplace(vip, std::nullopt);
+    } else if (entry.kept_for) {
+      out.emplace(vip, entry.kept_for);
+    } else if (const Pool* pool = policies.pool_of(vip);
+               pool != nullptr && pool->release_hold > 0s && !entry.services.empty()) {
+      out.emplace(vip, entry.services.front());
+    }
+  });
   return out;
 }
 
@@ -173,6 +249,15 @@ coord::TablePlan place(const Policies& policies, const ipam::Holdings& holdings,
     planned.services = services;
     std::sort(planned.services.begin(), planned.services.end());
     const auto picks = policies.l2_picks(vip, services);
+    const Pool* pool = policies.pool_of(vip);
+    planned.probe = pool == nullptr || pool->probe;
+    planned.in_use =
+        pool == nullptr || picks.why == Hold::NoPolicy ||
+        std::any_of(services.begin(), services.end(), [&, &ip = vip](const ObjectName& name) {
+          const Service* service = policies.service(name);
+          return service != nullptr &&
+                 (contains(service->held, ip) || contains(service->external_ips, ip));
+        });
     for (std::size_t i = 0; i < scopes.size(); ++i) chairs[i].seat = scopes[i].seat(vip, picks);
     planned.candidates = candidates(chairs);
     if (exclusives && planned.candidates.empty()) {

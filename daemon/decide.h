@@ -20,13 +20,32 @@ namespace herald::daemon {
 struct Allocation {
   ipam::Plan plan;
   ipam::Holdings holdings;  // after the plan, with external IPs
+  // IPs of the table that no service has any more and that are not free yet: they rest for one, or
+  // are in quarantine.
+  std::map<IpAddress, std::optional<ObjectName>> staying;
   std::vector<RefusedExternal> refused_external;
 };
-// `pending`: what this leader has decided and the table does not show yet; a choice is made once.
-// `statuses`: which IP a service was told that it has. Two leaders one after the other may have
-// given it two, in two shards; then the one that was told is kept and the other is released.
+// What a leader remembers beside the documents.
+struct Remembered {
+  ipam::Holdings pending;                   // decided, and not in the table yet
+  std::map<IpAddress, PoolName> came_from;  // from which pool an IP was given
+};
+// A choice is made once: what the table does not show yet is remembered. `statuses`: which IP a
+// service was told that it has. Two leaders one after the other may have given it two, in two
+// shards; then the one that was told is kept and the other is released.
+//
+// A requested IP that is in quarantine stays with its service, which is told that it has none, so
+// that its owner goes on probing it.
 Allocation allocate(const Policies& policies, const coord::Table& table,
-                    const ipam::Holdings& pending, const Statuses& statuses);
+                    const Remembered& remembered, const Statuses& statuses);
+// Of the table's IPs that `holdings` lacks, those that are not free yet; `over`: they are, as their
+// rest or quarantine has lasted long enough.
+std::map<IpAddress, std::optional<ObjectName>> staying(const Policies& policies,
+                                                       const coord::Table& table,
+                                                       const ipam::Holdings& holdings,
+                                                       const std::set<IpAddress>& over);
+// Who uses an IP: "02:00:00:00:00:09, seen by n1 on eth0".
+std::string who_uses(const coord::Quarantine& quarantine);
 
 // Who is not to own IPs: drained members only if nobody else may (the last one is never drained
 // away), the one that is leaving in no case.

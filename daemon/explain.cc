@@ -205,6 +205,29 @@ void tell_pools(const View& view, const IpAddress& ip, Story& story) {
   story.set("pools", strings(around));
 }
 
+// Why nobody gets an IP of the table that no service has.
+void tell_rest(const View& view, const IpAddress& ip, const coord::TableEntry& entry,
+               Story& story) {
+  if (entry.quarantine) {
+    story.verdict = "quarantined: another station uses it";
+    story.fact(fmt::format("a probe was answered by {}", who_uses(*entry.quarantine)));
+    story.fact("nobody asks for it: it is free again 10 minutes after the leader saw it so");
+    story.advise(
+        fmt::format("stop the station {} or give it another address, or take the address "
+                    "out of the pool",
+                    to_string(entry.quarantine->station)));
+    return;
+  }
+  if (!entry.kept_for) return;
+  const Pool* pool = view.policies().known() ? view.policies().pool_of(ip) : nullptr;
+  story.verdict = "resting: kept for " + to_string(*entry.kept_for);
+  story.fact(fmt::format(
+      "{} released it, and gets it again if it comes back within {} (releaseHold "
+      "of pool {})",
+      to_string(*entry.kept_for), pool != nullptr ? to_string(pool->release_hold) : "0s",
+      pool != nullptr ? pool->name.str() : "none"));
+}
+
 }  // namespace
 
 Story explain_ip(const View& view, const IpAddress& ip) {
@@ -250,6 +273,11 @@ Story explain_ip(const View& view, const IpAddress& ip) {
       entry->owner ? fmt::format("{} (incarnation {})", entry->owner->str(), entry->inc.value)
                    : "nobody",
       entry->epoch.value));
+  if (entry->services.empty()) {
+    story.in_force = false;
+    tell_rest(view, ip, *entry, story);
+    return story;
+  }
   if (view.policies().known()) tell_owner(view, ip, *entry, story);
 
   const std::string silent = view.why_silent(ip, *entry);

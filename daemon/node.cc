@@ -16,6 +16,7 @@ Node::Node(NodeConfig config, Instant now)
                   config_.timing, config_.guard_timing, Rng(config_.seed)),
       peers_(config_.name, config_.timing),
       election_(config_.name, config_.timing, Rng(config_.seed + 1)),
+      l2_(config_.probes),
       bgp_(config_.router_id, Rng(config_.seed + 2)),
       rebalance_(config_.rebalance),
       transitions_(config_.name),
@@ -86,6 +87,8 @@ void Node::run_machines(Instant now) {
   const auto rebalance_due = rebalance_.next_deadline();
   if (rebalance_due && now >= *rebalance_due) dirty_ = true;
   if (statuses_.take_due(now)) dirty_ = true;
+  if (l2_.look(now)) dirty_ = true;
+  for (const IpAddress& vip : l2_.take_free()) table_.found(vip, std::nullopt);
   if (std::exchange(dirty_, false)) reconcile(now);
 
   l2_.tick(now);
@@ -154,9 +157,19 @@ void Node::set_l2(Instant now) {
     coord::MemberInfo info = member_info();
     right = L2Speaker::Right{table_.owned(config_.name, membership_.incarnation()),
                              std::move(info.links), policies_.node(config_.name, info.labels),
-                             membership_.has_right(now)};
+                             member_macs(), membership_.has_right(now)};
   }
   l2_.set(right, links_, policies_, table_, now);
+}
+
+// Of this node and all others, whether they live or not: a link that is up may answer for long.
+std::set<MacAddress> Node::member_macs() const {
+  std::set<MacAddress> out;
+  for (const Link& link : links_) out.insert(link.mac);
+  for (const auto& [name, peer] : peers_.all()) {
+    for (const coord::MemberLink& link : peer.document.info.links) out.insert(link.mac);
+  }
+  return out;
 }
 
 // Everything handed over, then the member document says so, then out.
@@ -214,7 +227,7 @@ coord::MemberInfo Node::member_info() const {
   const config::InterfaceMatcher selected(config_.interfaces);
   for (const Link& link : links_) {
     if (!link.usable() || link.master != 0 || !selected.matches(link.name)) continue;
-    coord::MemberLink l{link.name, {}};
+    coord::MemberLink l{link.name, {}, link.mac};
     for (const LinkAddress& a : link.addresses) {
       if (!a.address.is_link_local() && a.prefix_length < a.address.bits()) {
         l.subnets.push_back(a.subnet());

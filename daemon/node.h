@@ -10,6 +10,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <span>
 #include <string>
 #include <vector>
@@ -48,6 +49,7 @@ struct NodeConfig {
   Bytes new_heartbeat_key;                     // to become that, if it has none
   std::uint16_t heartbeat_port = 0;            // where this node hears heartbeats; 0: it does not
   std::vector<IpAddress> heartbeat_addresses;  // empty: those of the links
+  l2::ProbeTiming probes;
   Duration drain_timeout = 10s;
   RebalanceTiming rebalance;
   Policies::Options policies;
@@ -109,6 +111,7 @@ class Node {
   void finish_stop(Instant now);
   Operations::Parts for_operations(Instant now);
   coord::MemberInfo member_info() const;
+  std::set<MacAddress> member_macs() const;
 
   std::string heartbeat_key() const;
   std::vector<coord::HeartbeatAddress> heartbeat_addresses() const;

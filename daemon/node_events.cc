@@ -70,6 +70,14 @@ void Node::on(const BgpClosed& e, Instant now) {
 }
 
 void Node::on(const ConflictSeen& e, Instant now) {
+  if (l2_.taken(e.link, e.vip, now)) {
+    const auto link = std::find_if(links_.begin(), links_.end(),
+                                   [&](const Link& l) { return l.index == e.link; });
+    table_.found(
+        e.vip, coord::Quarantine{e.station, config_.name, link == links_.end() ? "" : link->name});
+    dirty_ = true;
+    return;
+  }
   if (!l2_.defend(e.link, e.vip, now)) return;
   log(fmt::format(
           "l2 vip={} conflict: {} uses it too; find that station and give it another address",

@@ -170,13 +170,20 @@ json::array Report::ips() const {
   for (const auto& [vip, services] : holdings_of(node_.table())) {
     const coord::TableEntry& entry = *node_.table().find(vip);
     const std::string silent = view_.why_silent(vip, entry);
-    out.push_back(json::object{{"ip", to_string(vip)},
-                               {"services", names(services)},
-                               {"pool", policies_.known() ? policies_.pool_name_of(vip).str() : ""},
-                               {"owner", entry.owner ? entry.owner->str() : ""},
-                               {"epoch", entry.epoch.value},
-                               {"interfaces", strings(view_.links_of(vip, entry))},
-                               {"reason", silent.empty() ? "Announced" : silent}});
+    json::object ip{{"ip", to_string(vip)},
+                    {"services", names(services)},
+                    {"pool", policies_.known() ? policies_.pool_name_of(vip).str() : ""},
+                    {"owner", entry.owner ? entry.owner->str() : ""},
+                    {"epoch", entry.epoch.value},
+                    {"interfaces", strings(view_.links_of(vip, entry))},
+                    {"reason", silent.empty() ? "Announced" : silent}};
+    if (entry.kept_for) ip["kept_for"] = to_string(*entry.kept_for);
+    if (entry.quarantine) {
+      ip["quarantine"] = json::object{{"station", to_string(entry.quarantine->station)},
+                                      {"node", entry.quarantine->node.str()},
+                                      {"link", entry.quarantine->link}};
+    }
+    out.push_back(std::move(ip));
   }
   return out;
 }

@@ -151,6 +151,7 @@ std::vector<bgp::Route> routes(const Policies& policies, const BgpPeer& peer, co
   std::vector<RouteScope::Share> shares;
   for (unsigned s = 0; s < coord::kShards; ++s) {
     for (const auto& [vip, entry] : table.shard(s).entries) {
+      if (entry.quarantine) continue;  // whoever came there might reach another station
       const bool wanted =
           std::any_of(entry.services.begin(), entry.services.end(), [&](const ObjectName& name) {
             return policies.service(name) != nullptr || !policies.desired().complete;

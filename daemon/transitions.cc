@@ -91,22 +91,25 @@ std::vector<Log> Transitions::of_members(const coord::Peers& peers) {
 
 std::vector<Log> Transitions::of_shard(const coord::Table& table, unsigned shard,
                                        const coord::Peers& peers) {
-  std::map<IpAddress, std::optional<NodeName>> now;
-  for (const auto& [vip, entry] : table.shard(shard).entries) now[vip] = entry.owner;
-  const auto before = std::exchange(owners_[shard], now);
+  Seats now;
+  for (const auto& [vip, entry] : table.shard(shard).entries) {
+    now[vip] = {entry.owner, entry.kept_for, entry.quarantine};
+  }
+  const auto before = std::exchange(seats_[shard], now);
 
   // from, to -> the IPs. Whoever is new comes from nobody, whoever is gone goes there.
   std::map<std::pair<std::string, std::string>, std::vector<std::string>> ways;
-  for (const auto& [vip, owner] : now) {
+  for (const auto& [vip, seat] : now) {
     const auto had = before.find(vip);
-    const std::string from = had == before.end() ? "" : name_of(had->second);
-    if (from != name_of(owner)) ways[{from, name_of(owner)}].push_back(to_string(vip));
+    const std::string from = had == before.end() ? "" : name_of(had->second.owner);
+    if (from != name_of(seat.owner)) ways[{from, name_of(seat.owner)}].push_back(to_string(vip));
   }
-  for (const auto& [vip, owner] : before) {
-    if (!now.contains(vip)) ways[{name_of(owner), ""}].push_back(to_string(vip));
+  for (const auto& [vip, seat] : before) {
+    if (!now.contains(vip)) ways[{name_of(seat.owner), ""}].push_back(to_string(vip));
   }
 
   std::vector<Log> out;
+  of_rest(before, now, out);
   for (const auto& [way, vips] : ways) {
     const auto& [from, to] = way;
     const coord::MemberDocument* source = peers.find(NodeName(from));
@@ -122,6 +125,28 @@ std::vector<Log> Transitions::of_shard(const coord::Table& table, unsigned shard
     }
   }
   return out;
+}
+
+// Why an IP is not announced although nobody else has it.
+void Transitions::of_rest(const Seats& before, const Seats& now, std::vector<Log>& out) {
+  for (const auto& [vip, seat] : now) {
+    const auto had = before.find(vip);
+    const Seat was = had == before.end() ? Seat{} : had->second;
+    if (seat.quarantine && seat.quarantine != was.quarantine) {
+      out.push_back(warning(
+          fmt::format("ip {} is quarantined: {} uses it, seen by {} on {}; stop that station or "
+                      "give it another address",
+                      to_string(vip), to_string(seat.quarantine->station),
+                      seat.quarantine->node.str(), seat.quarantine->link)));
+    } else if (!seat.quarantine && was.quarantine) {
+      out.push_back(info(fmt::format("ip {} is out of quarantine: {} does not answer any more",
+                                     to_string(vip), to_string(was.quarantine->station))));
+    }
+    if (seat.kept_for && seat.kept_for != was.kept_for) {
+      out.push_back(
+          info(fmt::format("ip {} rests: kept for {}", to_string(vip), to_string(*seat.kept_for))));
+    }
+  }
 }
 
 void History::add(const Log& said, Instant at) {

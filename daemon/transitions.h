@@ -41,7 +41,15 @@ class Transitions {
   NodeName self_;
   std::optional<std::vector<coord::GuardRef>> guards_;  // last said of this node; none: no right
   std::map<NodeName, Member> members_;
-  std::map<unsigned, std::map<IpAddress, std::optional<NodeName>>> owners_;
+  // What was last said of an IP.
+  struct Seat {
+    std::optional<NodeName> owner;
+    std::optional<ObjectName> kept_for;
+    std::optional<coord::Quarantine> quarantine;
+  };
+  using Seats = std::map<IpAddress, Seat>;
+  static void of_rest(const Seats& before, const Seats& now, std::vector<Log>& out);
+  std::map<unsigned, Seats> seats_;
 };
 
 // The newest sentences, numbered from 1.

@@ -72,6 +72,15 @@ std::vector<std::string> View::links_of(const IpAddress& vip,
 
 std::string View::why_silent(const IpAddress& vip, const coord::TableEntry& entry) const {
   if (!policies_.known()) return "the manifests have not been read yet";
+  if (entry.quarantine) {
+    return fmt::format(
+        "quarantined: another station uses it ({}); stop that one or give it another "
+        "address, or ask for another IP",
+        who_uses(*entry.quarantine));
+  }
+  if (entry.kept_for) {
+    return fmt::format("resting: it is kept for {}, which released it", to_string(*entry.kept_for));
+  }
   const Hold wish = policies_.l2_picks(vip, entry.services).why;
   if (!entry.owner) {
     if (desired().l2_policies.empty()) {
@@ -100,6 +109,9 @@ std::string View::why_silent(const IpAddress& vip, const coord::TableEntry& entr
     return "this node's lease has run out: " + node_.membership().waiting_for();
   }
   const Hold why = seat(*entry.owner, vip, entry.services).why;
+  if (why == Hold::None && entry.unproven) {
+    return fmt::format("its owner {} looks whether another station uses it", entry.owner->str());
+  }
   if (why == Hold::None) return {};
   if (wish != Hold::None) return sentence(why);
   return fmt::format("its owner is {}: {}", entry.owner->str(), sentence(why));

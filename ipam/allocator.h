@@ -20,7 +20,6 @@
 #include "ipam/reason.h"
 #include "model/objects.h"
 #include "net/ip.h"
-#include "net/mac.h"
 
 namespace herald::ipam {
 
@@ -36,9 +35,10 @@ struct Input {
   // Released IPs that are kept for the service that had them (Pool::release_hold): nobody else gets
   // them, and it gets them rather than others.
   std::map<IpAddress, ObjectName> resting = {};
-  // IPs that a probe found in use by another station, and which: nobody gets them, and who holds
-  // one gets another. Never one that was announced already: what serves is not taken away.
-  std::map<IpAddress, MacAddress> quarantined = {};
+  // IPs that a probe found in use by another station, and which and where ("02:.., seen by n1 on
+  // eth0"): nobody gets them, and who holds one gets another. Never one that was announced already:
+  // what serves is not taken away.
+  std::map<IpAddress, std::string> quarantined = {};
   // The pool that an IP was given from, for Pool::release_on_shrink. To be said of an IP as long as
   // the table or a status names it; without this an IP that is in no pool any more is kept.
   std::map<IpAddress, PoolName> came_from = {};

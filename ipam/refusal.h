@@ -10,7 +10,6 @@
 #include "ipam/pool_space.h"
 #include "ipam/reason.h"
 #include "model/objects.h"
-#include "net/mac.h"
 
 namespace herald::ipam {
 
@@ -84,8 +83,8 @@ Refusal refuse_sharing(const Service& service, const Service& holder, const IpAd
 // A released IP that is kept for `owner` for a while.
 Refusal refuse_resting(const Service& service, const IpAddress& ip, const ObjectName& owner);
 
-// A probe was answered by `user`.
-Refusal refuse_quarantined(const Service& service, const IpAddress& ip, const MacAddress& user);
+// A probe was answered by `user`: a MAC, and who saw it where.
+Refusal refuse_quarantined(const Service& service, const IpAddress& ip, const std::string& user);
 
 // Service::invalid_request, and Service::headless.
 Refusal refuse_invalid(const Service& service);

@@ -146,11 +146,12 @@ Refusal refuse_resting(const Service& service, const IpAddress& ip, const Object
                       to_string(ip), to_string(service.name), to_string(owner))};
 }
 
-Refusal refuse_quarantined(const Service& service, const IpAddress& ip, const MacAddress& user) {
+Refusal refuse_quarantined(const Service& service, const IpAddress& ip, const std::string& user) {
   return {Reason::AlreadyAllocated,
           fmt::format("{}, requested for {}, is in use by another station ({}): give that one "
-                      "another address, or ask for another here",
-                      to_string(ip), to_string(service.name), to_string(user))};
+                      "another address, or ask for another here; it is probed again from time to "
+                      "time",
+                      to_string(ip), to_string(service.name), user)};
 }
 
 Refusal refuse_invalid(const Service& service) {

@@ -59,17 +59,27 @@ Frame arp_reply(const ArpFrame& request, const IpAddress& vip, const MacAddress&
                   vip,
                   request.sender_mac,
                   request.sender_ip}),
-          vip};
+          vip, false};
 }
 
 Frame arp_announcement_request(const IpAddress& vip, const MacAddress& mac) {
   return {encode({{kBroadcastMac, mac, kEtherTypeArp}, kArpRequest, mac, vip, MacAddress{}, vip}),
-          vip};
+          vip, false};
 }
 
 Frame arp_announcement_reply(const IpAddress& vip, const MacAddress& mac) {
   return {encode({{kBroadcastMac, mac, kEtherTypeArp}, kArpReply, mac, vip, kBroadcastMac, vip}),
-          vip};
+          vip, false};
+}
+
+Frame arp_probe(const IpAddress& vip, const MacAddress& mac) {
+  return {encode({{kBroadcastMac, mac, kEtherTypeArp},
+                  kArpRequest,
+                  mac,
+                  IpAddress::v4(0),
+                  MacAddress{},
+                  vip}),
+          vip, true};
 }
 
 }  // namespace herald::l2

@@ -37,5 +37,7 @@ Frame arp_reply(const ArpFrame& request, const IpAddress& vip, const MacAddress&
 Frame arp_announcement_request(const IpAddress& vip, const MacAddress& mac);
 // The same as an unasked broadcast reply ("gratuitous ARP").
 Frame arp_announcement_reply(const IpAddress& vip, const MacAddress& mac);
+// RFC 5227 §2.1.1: a broadcast request for the VIP from nobody, which no cache learns from.
+Frame arp_probe(const IpAddress& vip, const MacAddress& mac);
 
 }  // namespace herald::l2

@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <initializer_list>
+#include <iterator>
 #include <map>
 #include <set>
 #include <vector>
@@ -18,7 +19,24 @@ namespace herald::l2 {
 struct LinkGrant {
   MacAddress mac;               // answers say "the VIP is at this MAC"
   std::vector<IpAddress> vips;  // sorted, each once: see sorted_vips()
+  // Not answered for: it is being found out whether somebody else uses them. As `vips`.
+  std::vector<IpAddress> probing{};
+  std::vector<MacAddress>
+      members{};  // that may speak for them too, sorted; empty if none is probed
 
+  bool probes(const IpAddress& vip) const {
+    return std::binary_search(probing.begin(), probing.end(), vip);
+  }
+  bool is_member(const MacAddress& mac_address) const {
+    return std::binary_search(members.begin(), members.end(), mac_address);
+  }
+  // All that frames about are of interest, sorted.
+  std::vector<IpAddress> heeded() const {
+    std::vector<IpAddress> out;
+    out.reserve(vips.size() + probing.size());
+    std::merge(vips.begin(), vips.end(), probing.begin(), probing.end(), std::back_inserter(out));
+    return out;
+  }
   bool owns(const IpAddress& vip) const {
     return std::binary_search(vips.begin(), vips.end(), vip);
   }
@@ -52,6 +70,11 @@ struct Grants {
   bool may_answer(LinkIndex index, const IpAddress& vip, Instant now) const {
     const LinkGrant* grant = link(index);
     return now < deadline && grant != nullptr && grant->owns(vip);
+  }
+  // A probe claims nothing; but it is for the owner alone to ask.
+  bool may_probe(LinkIndex index, const IpAddress& vip, Instant now) const {
+    const LinkGrant* grant = link(index);
+    return now < deadline && grant != nullptr && grant->probes(vip);
   }
   bool operator==(const Grants&) const = default;
 };

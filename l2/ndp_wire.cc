@@ -142,7 +142,7 @@ Frame ndp_reply(const NdpFrame& solicitation, const MacAddress& to, const MacAdd
   reply.solicited = reply.override_flag = true;
   reply.target = vip;
   reply.link_layer = mac;
-  return {encode(reply), vip};
+  return {encode(reply), vip, false};
 }
 
 Frame ndp_announcement(const IpAddress& vip, const MacAddress& mac) {
@@ -155,7 +155,16 @@ Frame ndp_announcement(const IpAddress& vip, const MacAddress& mac) {
   frame.override_flag = true;
   frame.target = vip;
   frame.link_layer = mac;
-  return {encode(frame), vip};
+  return {encode(frame), vip, false};
+}
+
+Frame ndp_probe(const IpAddress& vip, const MacAddress& mac) {
+  NdpFrame frame;
+  frame.destination = solicited_node_group(vip);
+  frame.ethernet = {multicast_mac(frame.destination), mac, kEtherTypeIpv6};
+  frame.type = NdpType::Solicitation;
+  frame.target = vip;
+  return {encode(frame), vip, true};
 }
 
 }  // namespace herald::l2

@@ -41,5 +41,7 @@ Bytes encode(const NdpFrame& frame);
 Frame ndp_reply(const NdpFrame& solicitation, const MacAddress& to, const MacAddress& mac);
 // RFC 4861 §7.2.6: to all nodes, Override set.
 Frame ndp_announcement(const IpAddress& vip, const MacAddress& mac);
+// RFC 4862 §5.4.2: a solicitation for the VIP from the unspecified address, to its group.
+Frame ndp_probe(const IpAddress& vip, const MacAddress& mac);
 
 }  // namespace herald::l2

@@ -165,13 +165,14 @@ class PacketResponder::Impl {
       }
       std::erase_if(reported_, [&](const auto& r) {
         const LinkGrant* grant = grants_.link(r.first.first);
-        return grant == nullptr || !grant->owns(r.first.second);
+        const IpAddress& vip = r.first.second;
+        return grant == nullptr || (!grant->owns(vip) && !grant->probes(vip));
       });
     }
     std::vector<LinkProblem> problems;
     if (!thread_.joinable()) return problems;
     for (const auto& [link, grant] : wanted) {
-      std::string what = serve(link, grant.vips);
+      std::string what = serve(link, grant.heeded());
       if (!what.empty()) problems.push_back({link, std::move(what)});
     }
     return problems;
@@ -195,7 +196,9 @@ class PacketResponder::Impl {
   bool send(LinkIndex link, const Frame& frame) {
     const Lock lock(*this);
     const auto it = links_.find(link);
-    if (it == links_.end() || !grants_.may_answer(link, frame.vip, boot_now())) {
+    const Instant now = boot_now();
+    if (it == links_.end() || !(frame.probe ? grants_.may_probe(link, frame.vip, now)
+                                            : grants_.may_answer(link, frame.vip, now))) {
       ++counters_.announcements_refused;
       return false;
     }

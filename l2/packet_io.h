@@ -67,7 +67,8 @@ class PacketResponder {
   // Until when: cheap, for each renewal. In the past, as at the start: silence.
   void set_deadline(Instant deadline);
 
-  // Sends an announcement if, at this very moment, its VIP may be answered for on this link.
+  // Sends an announcement if, at this very moment, its VIP may be answered for on this link; a
+  // probe, if its VIP is being probed there.
   // Returns whether it was handed to the kernel.
   bool send(LinkIndex link, const Frame& frame);
 

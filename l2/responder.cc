@@ -22,6 +22,13 @@ Answer claimed(LinkIndex link, const IpAddress& vip, const MacAddress& other, co
   return {Verdict::Conflict, std::nullopt, Conflict{link, vip, other}};
 }
 
+// The same of one that is being probed. Members may speak for it: who had it until now, and who
+// believes to have it, probes it too; the table says which of them has it.
+Answer used(LinkIndex link, const IpAddress& vip, const MacAddress& other, const LinkGrant& grant) {
+  if (grant.is_member(other)) return only(Verdict::NotOurs);
+  return {Verdict::Conflict, std::nullopt, Conflict{link, vip, other}};
+}
+
 Answer answer_arp(const ArpFrame& in, LinkIndex link, const LinkGrant& grant, const Grants& grants,
                   Instant now) {
   if (in.sender_mac == grant.mac) return only(Verdict::OwnFrame);
@@ -34,6 +41,7 @@ Answer answer_arp(const ArpFrame& in, LinkIndex link, const LinkGrant& grant, co
     return only(Verdict::BadSender);
   }
   if (grant.owns(in.sender_ip)) return claimed(link, in.sender_ip, in.sender_mac, grants, now);
+  if (grant.probes(in.sender_ip)) return used(link, in.sender_ip, in.sender_mac, grant);
   if (in.operation != kArpRequest) return only(Verdict::NotARequest);
   if (!grant.owns(in.target_ip)) return only(Verdict::NotOurs);
   if (now >= grants.deadline) return only(Verdict::LeaseStale);
@@ -48,6 +56,10 @@ Answer answer_ndp(const NdpFrame& in, LinkIndex link, const LinkGrant& grant, co
   if (unusable(sender) || in.source.is_multicast() || in.source.is_loopback()) {
     return only(Verdict::BadSender);
   }
+  // RFC 4862 §5.4.3: who only resolves the address does not use it; who detects duplicates wants
+  // it.
+  const bool claims = in.type == NdpType::Advertisement || in.source.is_unspecified();
+  if (claims && grant.probes(in.target)) return used(link, in.target, sender, grant);
   if (in.type == NdpType::Advertisement) {
     if (!grant.owns(in.target)) return only(Verdict::NotASolicitation);
     return claimed(link, in.target, sender, grants, now);

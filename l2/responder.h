@@ -12,7 +12,7 @@
 
 namespace herald::l2 {
 
-// Another station that uses a VIP of ours.
+// Another station that uses a VIP of ours, or one that we are about to announce.
 struct Conflict {
   LinkIndex link;
   IpAddress vip;

@@ -21,5 +21,19 @@ TEST(NotInForce, ExternalIpsAreWarnedOf) {
   }
 }
 
+TEST(NotInForce, WhatAPoolSaysOfTheLifeOfItsIpsIs) {
+  Manifests manifests;
+  manifests.set_file("p.yaml",
+                     "apiVersion: herald.io/v1alpha1\nkind: LoadBalancerIPPool\n"
+                     "metadata: {name: p}\nspec: {addresses: [192.0.2.0/24], onShrink: release, "
+                     "releaseHold: 1h, probe: false}\n");
+  const Desired desired = manifests.desired();
+  EXPECT_TRUE(desired.problems.empty()) << to_string(desired.problems[0]);
+  ASSERT_EQ(desired.pools.size(), 1u);
+  EXPECT_TRUE(desired.pools[0].release_on_shrink);
+  EXPECT_EQ(desired.pools[0].release_hold, 1h);
+  EXPECT_FALSE(desired.pools[0].probe);
+}
+
 }  // namespace
 }  // namespace herald::config

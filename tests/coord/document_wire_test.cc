@@ -27,8 +27,10 @@ MemberDocument member() {
   d.info = {"b08dfa6083e7567a1921a715000001fb",
             "0.1.0",
             {{"rack", "a \"quoted\" \\ \n label"}, {"zone", "ö"}},
-            {{"eth0", {*IpPrefix::parse("10.25.150.0/24"), *IpPrefix::parse("fd25:150::/64")}},
-             {"eth1", {}}},
+            {{"eth0",
+              {*IpPrefix::parse("10.25.150.0/24"), *IpPrefix::parse("fd25:150::/64")},
+              *MacAddress::parse("02:00:00:00:00:01")},
+             {"eth1", {}, {}}},
             true,
             {{ip("10.25.150.101"), 7471}, {ip("fd25:150::1:101"), 65535}}};
   return d;
@@ -42,13 +44,18 @@ TableDocument table() {
                                     Epoch(12),
                                     TableEntry::Wish::Release,
                                     {}};
-  for (unsigned i = 1;; ++i) {  // two of the same shard: without an owner, and to be moved
+  for (unsigned i = 1;; ++i) {  // more of the same shard
     const IpAddress vip = IpAddress::from_number(IpFamily::IPv6, ip("fd25:150::").number() + i);
     if (shard_of(vip) != d.shard) continue;
-    if (d.entries.size() == 1) {
-      d.entries[vip] = {{{"home", "whoami"}}, std::nullopt, {}, Epoch(2), {}, {}};
-      continue;
+    TableEntry& entry = d.entries[vip];
+    entry.epoch = Epoch(2);
+    if (d.entries.size() == 2) entry.services = {{"home", "whoami"}};
+    if (d.entries.size() == 3) entry.kept_for = {"home", "photos"};
+    if (d.entries.size() == 4) {
+      entry.unproven = true;
+      entry.quarantine = {*MacAddress::parse("02:00:00:00:00:09"), NodeName("n3"), "eth0"};
     }
+    if (d.entries.size() < 5) continue;
     d.entries[vip] = {{{"home", "torrent"}},  NodeName("n1"), Incarnation(5), Epoch(2),
                       TableEntry::Wish::Move, NodeName("n2")};
     return d;
@@ -142,6 +149,15 @@ TEST(DocumentWire, WhatIsWrongIsRefusedBySentence) {
       {"wish", table(), "Release", "Perish", "wish' must be Keep, Release or Move, not 'Perish'"},
       {"no target", table(), R"("moveTo":"n2")", R"("to":"n2")", "moveTo' is missing"},
       {"target", table(), R"("moveTo":"n2")", R"("moveTo":"")", "moveTo' must be a name"},
+      {"rest", table(), "home/photos", "photos", "keptFor' must be <namespace>/<name>"},
+      {"rest and service", table(), R"("services":[],"owner":null)",
+       R"("services":["a/b"],"owner":null)", "keptFor' must not be there while a service has"},
+      {"unproven", table(), R"("unproven":true)", R"("unproven":1)", "unproven' must be true or"},
+      {"station", table(), "02:00:00:00:00:09", "02:00", "station' must be a MAC address"},
+      {"where", table(), R"("link":"eth0")", R"("links":"eth0")", "quarantine.link' is missing"},
+      {"no quarantine", table(), R"("quarantine":{)", R"("quarantine":3,"q":{)",
+       "quarantine' must be an object"},
+      {"mac", member(), "02:00:00:00:00:01", "eth0", "links[0].mac' must be a MAC address"},
       {"short key", cluster(), "a7a7\"", "a7\"", "must be 64 lower-case hexadecimal digits"},
       {"digits", cluster(), "a7a7\"", "a7g7\"", "must be 64 lower-case hexadecimal digits"},
       {"drained", cluster(), R"("n3")", "3", "field 'drained[1]' must be a string"},

@@ -183,6 +183,119 @@ TEST(Table, AnUnwantedIpIsReleasedByItsOwnerThenRemoved) {  // T1, T4
   EXPECT_TRUE(std::get<TableDocument>(removal[0].document).entries.empty());
 }
 
+TEST(Table, AReleasedIpRestsForItsServiceUntilThePlanLacksIt) {  // T5
+  Story s;
+  s.own(kN1);
+  s.plan[kVip] = {{}, {}, true, kWeb};
+  const auto wish = s.edit();
+  EXPECT_EQ(Story::entry(wish).wish, TableEntry::Wish::Release);
+  s.apply(wish);
+  const auto gives_up = s.edit();
+  EXPECT_EQ(Story::entry(gives_up).owner, std::nullopt);
+  EXPECT_FALSE(s.table.owns(kN1, Incarnation(1), kVip)) << "silent before the write is sent";
+  s.apply(gives_up);
+  const auto rests = s.edit();
+  EXPECT_TRUE(Story::entry(rests).services.empty());
+  EXPECT_EQ(Story::entry(rests).kept_for, kWeb);
+  EXPECT_EQ(Story::entry(rests).epoch, Epoch(6)) << "rest is not a change of owner";
+  s.apply(rests);
+  EXPECT_TRUE(s.edit().empty());
+
+  Story again = s;  // it comes back
+  again.plan[kVip] = {{kWeb}, {{kN2, 0}}};
+  const auto back = again.edit();
+  EXPECT_EQ(Story::entry(back).owner, kN2);
+  EXPECT_EQ(Story::entry(back).kept_for, std::nullopt);
+  EXPECT_EQ(Story::entry(back).epoch, Epoch(7));
+
+  s.editor.may_release = false;
+  s.plan.clear();
+  EXPECT_TRUE(s.edit().empty()) << "manifests that are not complete";
+  s.editor.may_release = true;
+  s.editor.leads = false;
+  EXPECT_TRUE(s.edit().empty()) << "not the leader";
+  s.editor.leads = true;
+  const auto freed = s.edit();
+  ASSERT_EQ(freed.size(), 1u);
+  EXPECT_TRUE(std::get<TableDocument>(freed[0].document).entries.empty());
+}
+
+TEST(Table, AnIpIsProvenByItsOwnerAlone) {
+  Story s;
+  s.plan[kVip].probe = true;
+  const auto added = s.edit();
+  EXPECT_TRUE(Story::entry(added).unproven);
+  s.apply(added);
+  const NodeName owner = *Story::entry(added).owner;
+  s.editor.self = owner;
+  s.table.found(kVip, std::nullopt);
+  s.editor.inc = Incarnation(2);
+  EXPECT_TRUE(s.edit().empty()) << "another life of the owner";
+  s.editor.inc = Incarnation(1);
+  const auto proven = s.edit();
+  EXPECT_FALSE(Story::entry(proven).unproven);
+  EXPECT_EQ(Story::entry(proven).owner, owner);
+  EXPECT_EQ(Story::entry(proven).epoch, Epoch(1));
+  s.apply(proven);
+  EXPECT_TRUE(s.edit().empty());
+
+  for (const bool probe :
+       {false, true}) {  // the pool does not want it, or somebody uses it by right
+    Story other;
+    other.plan[kVip].probe = probe;
+    other.plan[kVip].in_use = probe;
+    EXPECT_FALSE(Story::entry(other.edit()).unproven);
+  }
+}
+
+TEST(Table, AFindingOfAnEarlierOwnershipIsForgotten) {
+  Story s;
+  s.plan[kVip].probe = true;
+  s.apply(s.edit());
+  s.own(kN1);  // epoch 5, by somebody else's hand
+  s.table.found(kVip, Quarantine{MacAddress{{2, 0, 0, 0, 0, 9}}, kN1, "eth0"});
+  s.own(kN1, 1, 6);
+  EXPECT_TRUE(s.edit().empty());
+}
+
+TEST(Table, AQuarantineStaysWithoutAServiceUntilThePlanLacksIt) {
+  Story s;
+  s.own(kN1);
+  s.plan[kVip].probe = true;
+  const Quarantine seen{MacAddress{{2, 0, 0, 0, 0, 9}}, kN1, "eth0"};
+  s.table.found(kVip, seen);
+  const auto marked = s.edit();
+  EXPECT_EQ(Story::entry(marked).quarantine, seen);
+  EXPECT_TRUE(Story::entry(marked).unproven);
+  EXPECT_EQ(Story::entry(marked).owner, kN1) << "who goes on probing, if the service asked for it";
+  s.apply(marked);
+  EXPECT_TRUE(s.edit().empty());
+
+  s.plan[kVip] = {{}, {}, true, std::nullopt};
+  s.apply(s.edit());  // the wish
+  s.apply(s.edit());  // given up
+  const auto resting = s.edit();
+  EXPECT_TRUE(Story::entry(resting).services.empty());
+  EXPECT_EQ(Story::entry(resting).quarantine, seen);
+  s.apply(resting);
+  s.plan.clear();
+  const auto freed = s.edit();
+  ASSERT_EQ(freed.size(), 1u);
+  EXPECT_TRUE(std::get<TableDocument>(freed[0].document).entries.empty());
+}
+
+TEST(Table, APoolThatDoesNotProbeEndsAQuarantine) {
+  Story s;
+  s.own(kN1);
+  s.plan[kVip].probe = true;
+  s.table.found(kVip, Quarantine{MacAddress{{2, 0, 0, 0, 0, 9}}, kN1, "eth0"});
+  s.apply(s.edit());
+  s.plan[kVip].probe = false;
+  const auto cleared = s.edit();
+  EXPECT_FALSE(Story::entry(cleared).must_probe());
+  EXPECT_EQ(Story::entry(cleared).owner, kN1);
+}
+
 TEST(Table, NothingIsReleasedWhileTheManifestsAreIncomplete) {
   Story s;
   s.own(kN2);

@@ -23,7 +23,7 @@ constexpr const char* kHome = R"(
 apiVersion: herald.io/v1alpha1
 kind: LoadBalancerIPPool
 metadata: {name: lan, creationTimestamp: "2020-01-01T00:00:00Z"}
-spec: {addresses: [10.25.150.0/24], avoid: [FirstLast]}
+spec: {addresses: [10.25.150.0/24], avoid: [FirstLast], probe: false}
 ---
 apiVersion: herald.io/v1alpha1
 kind: L2AnnouncementPolicy
@@ -293,7 +293,7 @@ TEST_F(Explain, OverlappingPoolsAndRefusedServices) {
 apiVersion: herald.io/v1alpha1
 kind: LoadBalancerIPPool
 metadata: {name: young, creationTimestamp: "2024-01-01T00:00:00Z"}
-spec: {addresses: [10.25.150.128/25]}
+spec: {addresses: [10.25.150.128/25], probe: false}
 ---
 apiVersion: v1
 kind: Service

@@ -21,7 +21,7 @@ constexpr const char* kHome = R"(
 apiVersion: herald.io/v1alpha1
 kind: LoadBalancerIPPool
 metadata: {name: lan}
-spec: {addresses: [10.25.150.0/24], avoid: [FirstLast]}
+spec: {addresses: [10.25.150.0/24], avoid: [FirstLast], probe: false}
 ---
 apiVersion: herald.io/v1alpha1
 kind: L2AnnouncementPolicy

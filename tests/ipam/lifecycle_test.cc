@@ -9,7 +9,7 @@ namespace {
 
 using testing::HasSubstr;
 
-const MacAddress kStation = *MacAddress::parse("02:00:00:00:00:0a");
+const std::string kStation = "02:00:00:00:00:0a, seen by n1 on eth0";
 
 World lan() {
   World w;

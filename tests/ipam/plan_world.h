@@ -51,7 +51,7 @@ struct World {
   Holdings holdings;
   bool complete = true;
   std::map<IpAddress, ObjectName> resting = {};
-  std::map<IpAddress, MacAddress> quarantined = {};
+  std::map<IpAddress, std::string> quarantined = {};
   std::map<IpAddress, PoolName> came_from = {};
 
   Plan look() const {

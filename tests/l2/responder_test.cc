@@ -41,6 +41,44 @@ std::string text(const boost::json::object& o, const char* key) {
   return value != nullptr && value->is_string() ? std::string(value->as_string()) : "";
 }
 
+// Neither answered for nor claimed yet: but whoever else claims it is of interest.
+TEST(Responder, SeesWhoUsesAnIpThatIsBeingProbed) {
+  const MacAddress stranger = *MacAddress::parse("02:00:00:00:00:99");
+  const MacAddress member = *MacAddress::parse("02:00:00:00:00:0b");
+  const IpAddress v4 = ip("192.0.2.40"), v6 = ip("2001:db8::40");
+  Grants g = grants();
+  g.links[kLink].probing = sorted_vips({v4, v6});
+  g.links[kLink].members = {kOurs, member};
+  const auto verdict = [&](const Frame& frame) {
+    const Answer got = answer(frame.bytes, kLink, g, kNow);
+    EXPECT_FALSE(got.reply);
+    EXPECT_EQ(got.conflict.has_value(), got.verdict == Verdict::Conflict);
+    EXPECT_EQ(got.conflict.value_or(Conflict{kLink, frame.vip, stranger}),
+              (Conflict{kLink, frame.vip, stranger}));
+    return got.verdict;
+  };
+  const ArpFrame probe = *parse_arp(arp_probe(v4, kOurs).bytes);
+  EXPECT_EQ(verdict(arp_reply(probe, v4, stranger)), Verdict::Conflict);
+  EXPECT_EQ(verdict(arp_announcement_request(v4, stranger)), Verdict::Conflict);
+  EXPECT_EQ(verdict(arp_reply(probe, v4, member)), Verdict::NotOurs) << "the owner until now";
+  EXPECT_EQ(verdict(arp_probe(v4, member)), Verdict::NotOurs) << "two probe: the table decides";
+  EXPECT_EQ(verdict(arp_probe(v4, kOurs)), Verdict::OwnFrame);
+  EXPECT_EQ(verdict(ndp_announcement(v6, stranger)), Verdict::Conflict);
+  EXPECT_EQ(verdict(ndp_probe(v6, stranger)), Verdict::Conflict) << "RFC 4862 §5.4.3";
+  EXPECT_EQ(verdict(ndp_announcement(v6, member)), Verdict::NotOurs);
+  EXPECT_EQ(verdict(ndp_probe(v6, member)), Verdict::NotOurs);
+  NdpFrame asks = *parse_ndp(ndp_probe(v6, stranger).bytes);
+  asks.source = ip("2001:db8::99");
+  asks.link_layer = stranger;
+  EXPECT_EQ(verdict({encode(asks), v6, false}), Verdict::NotOurs) << "who asks does not use it";
+
+  EXPECT_TRUE(g.may_probe(kLink, v4, kNow));
+  EXPECT_FALSE(g.may_answer(kLink, v4, kNow));
+  EXPECT_FALSE(g.may_probe(kLink, v4, g.deadline));
+  EXPECT_FALSE(g.may_probe(LinkIndex(4), v4, kNow));
+  EXPECT_FALSE(g.may_probe(kLink, ip("192.0.2.10"), kNow));
+}
+
 TEST(Responder, AnswersTheVectors) {
   for (const char* file : {"arp.jsonl", "ndp.jsonl"}) {
     for (const auto& c : vectors(file)) {
