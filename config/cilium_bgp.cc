@@ -263,10 +263,26 @@ class Resolver {
                         to_string(*family.advertisements)));
       }
     }
+    check_secret(config);
     if (!used_.contains(&config)) {
       warn(config, "CiliumBGPPeerConfig", "",
            "no CiliumBGPClusterConfig names it: it has no effect");
     }
+  }
+
+  // Where no Secret was read at all, they are kept elsewhere.
+  void check_secret(const CiliumBgpPeerConfig& config) {
+    const auto& wanted = config.settings.password;
+    if (!wanted || out_.secrets.empty()) return;
+    const bool there =
+        std::any_of(out_.secrets.begin(), out_.secrets.end(), [&](const SecretObject& s) {
+          return s.name == ObjectName{wanted->ns, wanted->name} &&
+                 std::find(s.keys.begin(), s.keys.end(), wanted->key) != s.keys.end();
+        });
+    if (there) return;
+    warn(config, "CiliumBGPPeerConfig", "spec.authSecretRef",
+         fmt::format("there is no Secret {}/{} with the key '{}': create it", wanted->ns,
+                     wanted->name, wanted->key));
   }
 
   // The peers that are told alike.
