@@ -20,7 +20,7 @@ std::vector<AddressKind> read_address_kinds(MapReader& spec, std::size_t known) 
   std::vector<AddressKind> out;
   for (const std::size_t i : *chosen) {
     out.push_back(static_cast<AddressKind>(i));
-    if (out.back() != AddressKind::LoadBalancerIP) {
+    if (out.back() == AddressKind::ClusterIP) {
       spec.warning("addresses", words[i] +
                                     " is understood, but not in force yet in this version: "
                                     "such addresses are not announced");

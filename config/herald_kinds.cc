@@ -239,7 +239,6 @@ void read_advertisement(MapReader& spec, Translated& out) {
   ad.aggregation_v4 = static_cast<unsigned>(aggregation.integer("ipv4", 0, 32).value_or(32));
   ad.aggregation_v6 = static_cast<unsigned>(aggregation.integer("ipv6", 0, 128).value_or(128));
   aggregation.finish();
-  if (ad.aggregation_v4 != 32 || ad.aggregation_v6 != 128) spec.not_yet("aggregationLength");
   spec.each("communities", [&](const std::string& text) { return read_community(text, ad); });
   const std::size_t communities = ad.communities.size() + ad.large_communities.size();
   if (communities > kMaxCommunities) {
@@ -255,7 +254,7 @@ void read_advertisement(MapReader& spec, Translated& out) {
   ad.as_path_prepend = static_cast<unsigned>(spec.integer("asPathPrepend", 0, 64).value_or(0));
   ad.aggregate_local = spec.boolean("aggregateLocal").value_or(false);
   ad.exclusive = spec.boolean("exclusive").value_or(false);
-  if (ad.exclusive) spec.not_yet("exclusive");
+  ad.strict_local_pref = spec.choice("onLocalPreferenceConflict", {"highest", "withhold"}) == 1;
   out.object = std::move(ad);
 }
 

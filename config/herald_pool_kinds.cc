@@ -85,6 +85,7 @@ void read_herald_l2_policy(MapReader& spec, Translated& out) {
   policy.name = out.name;
   policy.source = out.source;
   read_scope(spec, policy);
+  policy.refuses_shared = spec.choice("sharedIPs", {"announce", "withhold"}) == 1;
   policy.interfaces = read_interfaces(spec);
   policy.addresses = read_address_kinds(spec, 2);
   for (MapReader& in : spec.maps("preferredNodes")) {

@@ -199,6 +199,7 @@ Value print(const L2Policy& policy) {
   static const L2Policy kDefault;
   Value spec = empty_map();
   set_scope(spec, policy);
+  set_word(spec, "sharedIPs", policy.refuses_shared, "withhold");
   if (!policy.interfaces.empty()) set(spec, "interfaces", texts(policy.interfaces));
   if (!policy.preferred_nodes.empty()) {
     Value all = list_value();
@@ -318,6 +319,7 @@ Value print(const BgpAdvertisement& ad) {
   if (ad.med) set(spec, "med", number_value(*ad.med));
   set_number(spec, "asPathPrepend", ad.as_path_prepend, 0U);
   set_bool(spec, "exclusive", ad.exclusive, false);
+  set_word(spec, "onLocalPreferenceConflict", ad.strict_local_pref, "withhold");
   return object("BGPAdvertisement", named(ad.name), std::move(spec));
 }
 

@@ -164,7 +164,7 @@ TEST(Heraldctl, UsageIsExitCode2) {
   for (const char* arguments :
        {"", "get", "get nonsense", "explain service", "explain service web", "get services web",
         "status -o xml", "status --nonsense", "frobnicate", "move 10.0.0.1", "node", "node n1",
-        "drain --timeout soon", "drain --timeout 1h"}) {
+        "convert", "convert -f x --to cilium", "drain --timeout soon", "drain --timeout 1h"}) {
     const Ran ran = heraldctl(dir, arguments);
     EXPECT_EQ(ran.exit_code, kExitUsage) << arguments << "\n" << ran.out << ran.err;
     EXPECT_EQ(ran.out, "") << arguments;
@@ -173,6 +173,31 @@ TEST(Heraldctl, UsageIsExitCode2) {
   for (const char* arguments : {"--help", "get --help", "--version"}) {
     EXPECT_EQ(heraldctl(dir, arguments).exit_code, kExitOk) << arguments;
   }
+}
+
+TEST(Heraldctl, ConvertsFilesWithoutADaemon) {
+  const Directory dir;
+  std::ofstream(dir.file("lan.yaml"))
+      << "apiVersion: metallb.io/v1beta1\nkind: IPAddressPool\n"
+         "metadata: {name: lan, namespace: metallb-system}\n"
+         "spec: {addresses: [10.0.0.0/24]}\n---\nkind: Secret\napiVersion: v1\n"
+         "metadata: {name: s}\n";
+  const Ran good = heraldctl(dir, "convert -f " + dir.file("lan.yaml"));
+  EXPECT_EQ(good.exit_code, kExitOk) << good.err;
+  EXPECT_THAT(good.out, HasSubstr("kind: LoadBalancerIPPool\nmetadata:\n  name: lan\nspec:\n"
+                                  "  addresses: [10.0.0.0/24]\n"));
+  EXPECT_THAT(good.out, HasSubstr("---\nkind: Secret\napiVersion: v1\nmetadata: {name: s}\n"));
+  EXPECT_EQ(good.err, "");
+  EXPECT_THAT(heraldctl(dir, "convert --to herald -o json -f " + dir.file("lan.yaml")).out,
+              HasSubstr("\"kind\": \"LoadBalancerIPPool\""));
+
+  std::ofstream(dir.file("bad.yaml")) << "apiVersion: herald.io/v1alpha1\nkind: BGPPeer\n"
+                                         "metadata: {name: tor}\nspec: {adress: 192.0.2.1}\n";
+  const Ran bad = heraldctl(dir, "convert -f " + dir.file("bad.yaml"));
+  EXPECT_EQ(bad.exit_code, kExitNo);
+  EXPECT_EQ(bad.out, "");
+  EXPECT_THAT(bad.err, HasSubstr(dir.file("bad.yaml") + ":4: error: BGPPeer tor: spec.adress"));
+  EXPECT_EQ(heraldctl(dir, "convert -f " + dir.file("missing.yaml")).exit_code, kExitNo);
 }
 
 TEST(Heraldctl, ForceDeadIsAskedBackOrNeedsYes) {

@@ -154,6 +154,7 @@ L2Policy any_policy(int i) {
     return pick<AddressKind>({AddressKind::LoadBalancerIP, AddressKind::ExternalIP});
   });
   p.preferred_nodes = some(2, [] { return PreferredNodes{number(1, 100), any_selector()}; });
+  p.refuses_shared = coin();
   p.rebalance = coin();
   p.gratuitous_count = number(0, 9);
   p.gratuitous_interval = milliseconds(10, 900);
@@ -223,6 +224,7 @@ BgpAdvertisement any_advertisement(int i) {
   if (coin()) a.med = 5;
   a.as_path_prepend = static_cast<unsigned>(number(0, 3));
   a.exclusive = coin();
+  a.strict_local_pref = coin();
   return a;
 }
 
