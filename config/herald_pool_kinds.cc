@@ -76,6 +76,8 @@ void read_herald_pool(MapReader& spec, MapReader& metadata, Translated& out) {
   pool.probe = spec.boolean("probe").value_or(true);
   pool.one_pool = spec.choice("dualStack", {"AcrossPools", "OnePool"}) == 1;
   pool.prefer_shared = spec.choice("prefer", {"Shared", "Lowest"}) != 1;
+  pool.family_check = static_cast<FamilyCheck>(
+      spec.choice("requestedFamilies", {"Named", "Any", "Exact"}).value_or(0));
   out.object = std::move(pool);
 }
 

@@ -174,6 +174,8 @@ Value print(const Pool& pool) {
   set_bool(spec, "probe", pool.probe, kDefault.probe);
   set_word(spec, "dualStack", pool.one_pool, "OnePool");
   set_word(spec, "prefer", !pool.prefer_shared, "Lowest");
+  set_word(spec, "requestedFamilies", pool.family_check != FamilyCheck::Named,
+           pool.family_check == FamilyCheck::Any ? "Any" : "Exact");
   return object("LoadBalancerIPPool", std::move(metadata), std::move(spec));
 }
 

@@ -142,6 +142,7 @@ Pool any_pool(int i) {
   p.probe = coin();
   p.one_pool = coin();
   p.prefer_shared = coin();
+  p.family_check = pick<FamilyCheck>({FamilyCheck::Named, FamilyCheck::Any, FamilyCheck::Exact});
   return p;
 }
 
