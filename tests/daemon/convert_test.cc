@@ -127,6 +127,10 @@ RC_GTEST_PROP(Convert, MeansAndPlansTheSame, ()) {
   RC_LOG() << text;
 
   const Desired before = read(text);
+  RC_ASSERT(before.pools.size() == 4U);
+  RC_ASSERT(before.l2_policies.size() == 2U);
+  RC_ASSERT(before.peers.size() == 1U);
+  RC_ASSERT(before.advertisements.size() == 1U);
   const std::string native = convert(before, {text}, ManifestForm::Yaml);
   RC_LOG() << native;
   RC_ASSERT(native.find("cilium.io/v2") == std::string::npos);
