@@ -22,7 +22,7 @@ import time
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 MEMBERSHIP, GUARD, PEERS, TABLE, TIMING = (
     f"coord/{n}.cc" for n in ("membership", "guard", "peers", "table", "timing"))
-DECIDE = "daemon/decide.cc"
+DECIDE, L2_SPEAKER = "daemon/decide.cc", "daemon/l2_speaker.cc"
 
 # name, rule, file, [(text that is there once, what replaces it)...], and how it is found
 # if not by a hunt (herald_sim --hunt): WHOLE worlds, as what it does is seen after the calm; or UNIT
@@ -104,6 +104,10 @@ MUTANTS = [
          "std::erase_if(left, [](const Chair* c) { return !c->willing; });")], WHOLE),
     ("drained-nodes-keep-theirs", "drain", DECIDE, [
         ("!n.drained && !policies.yields(name)", "!policies.yields(name)")], WHOLE),
+    ("a-resting-ip-is-given-to-others", "rest", DECIDE, [
+        ("if (entry.kept_for) input.resting.emplace(vip, *entry.kept_for);", "")], WHOLE),
+    ("announced-while-it-is-probed", "probe", L2_SPEAKER, [
+        ("if (!is_free(unproven)) continue;", "")], WHOLE),
     ("unknown-write-never-settled", "A5", MEMBERSHIP, [
         ("it->in_flight = false;\n      next_read_ = now + retry_delay();", "it->in_flight = false;")],
      WHOLE),

@@ -64,8 +64,10 @@ void StoreSim::check(const TableDocument& before, const TableDocument& after) {
   for (const auto& [vip, entry] : before.entries) {
     const auto now = after.entries.find(vip);
     for (const ObjectName& service : entry.services) {
-      if (!wanted_.contains(service)) continue;
-      const bool kept = now != after.entries.end() && now->second.services == entry.services;
+      if (!wanted_.contains(service) || entry.quarantine) continue;
+      // One that comes back while its release is under way finds its IP at rest.
+      const bool kept = now != after.entries.end() &&
+                        (now->second.services == entry.services || now->second.kept_for == service);
       if (!kept && !surplus(service, vip)) {
         fail(fmt::format("{} lost {}", to_string(service), to_string(vip)));
       }
@@ -77,6 +79,11 @@ void StoreSim::check(const TableDocument& before, const TableDocument& after) {
   for (const auto& [vip, entry] : after.entries) {
     if (entry.services.size() > 1) fail(to_string(vip) + " was given to two services");
     const auto was = before.entries.find(vip);
+    if (was != before.entries.end() && was->second.kept_for && !entry.services.empty() &&
+        entry.services.front() != *was->second.kept_for) {
+      fail(fmt::format("{} rested for {} and was given to {}", to_string(vip),
+                       to_string(*was->second.kept_for), to_string(entry.services.front())));
+    }
     const bool same_owner = was != before.entries.end() && was->second.owner == entry.owner &&
                             was->second.inc == entry.inc;
     Epoch& highest = epochs_[vip];

@@ -12,6 +12,7 @@ using daemon::Event;
 namespace {
 constexpr std::uint64_t kMaxEvents = 4'000'000;
 constexpr Duration kQuiet = 1s;
+const MacAddress kStranger{{2, 0, 0, 0, 1, 1}};
 }  // namespace
 
 Swarm Swarm::of(Rng& rng, bool hunt) {
@@ -24,6 +25,8 @@ Swarm Swarm::of(Rng& rng, bool hunt) {
     *fault = hunt ? !rng.one_in(3) : rng.one_in(2);
   }
   if (hunt) s.edits = s.carrier = false;
+  s.strangers = rng.one_in(6);  // each probe is an event
+  s.holds = s.edits && rng.one_in(2);
   return s;
 }
 
@@ -61,6 +64,13 @@ World::World(Options options)
   const auto count = 1 + rng_.below(options_.hunt ? 3 : 12);
   for (std::uint64_t i = 0; i < count; ++i) {
     services_.push_back({"default", fmt::format("s{}", next_service_++)});
+  }
+  if (swarm_.holds) release_hold_ = rng_.between(500ms, 5s);
+  if (swarm_.strangers) {
+    for (std::uint64_t i = 1 + rng_.below(3); i > 0; --i) {
+      const auto first = std::uint32_t{0x0a199600u};
+      strangers_.insert(IpAddress::v4(first + static_cast<std::uint32_t>(rng_.below(6))));
+    }
   }
   desired_ = make_desired();
 }
@@ -254,6 +264,15 @@ void World::perform(Host& host, const daemon::Effect& effect) {
     pump(host);
   } else if (const auto* a = std::get_if<daemon::AskStore>(&effect)) {
     ask(host, *a);
+  } else if (const auto* sent = std::get_if<daemon::SendFrame>(&effect)) {
+    const IpAddress& vip = sent->frame.vip;
+    if (!sent->frame.probe || !strangers_.contains(vip) ||
+        !host.grants.may_probe(sent->link, vip, local(host, now_))) {
+      return;
+    }
+    after(rng_.between(50us, 20ms), [this, &host, life = host.life, link = sent->link, vip] {
+      if (host.life == life) deliver(host, daemon::ConflictSeen{link, vip, kStranger});
+    });
   } else if (const auto* log = std::get_if<daemon::Log>(&effect)) {
     tell(host.name.str() + ": " + log->text);
   } else if (const auto* said = std::get_if<daemon::OperatorAnswered>(&effect)) {

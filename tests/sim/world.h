@@ -11,6 +11,7 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <set>
 #include <span>
 #include <string>
 #include <vector>
@@ -36,7 +37,7 @@ struct Swarm {  // which kinds of fault a seed has
        lose_replies = false, late_writes = false, slow = false, stale_watch = false,
        carrier = false, stop = false, edits = false, orders = false, rebalance = false,
        lose_datagrams = false, slow_datagrams = false, copies = false, partition = false,
-       stall = false, mixed_settings = false;
+       stall = false, mixed_settings = false, strangers = false, holds = false;
   static Swarm of(Rng& rng, bool hunt);
 };
 
@@ -121,6 +122,9 @@ class World {
   std::vector<ObjectName> services_;
   std::shared_ptr<const Desired> desired_;
   int next_service_ = 0;
+  std::vector<ObjectName> deleted_;  // services that may come back
+  std::set<IpAddress> strangers_;    // used by other stations all the while
+  Duration release_hold_ = 0s;
   std::uint64_t orders_ = 0;
   bool grants_changed_ = false;
   std::vector<std::pair<IpAddress, std::vector<std::size_t>>> contested_;  // granted by several

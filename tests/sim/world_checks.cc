@@ -13,7 +13,13 @@ void World::note_grants() {
   std::map<IpAddress, std::vector<std::size_t>> holders;
   for (const auto& host : hosts_) {
     for (const auto& [link, grant] : host->grants.links) {
-      for (const IpAddress& vip : grant.vips) holders[vip].push_back(host->index);
+      for (const IpAddress& vip : grant.vips) {
+        holders[vip].push_back(host->index);
+        if (strangers_.contains(vip)) {
+          fail(fmt::format("{} may answer for {}, which another station uses", host->name.str(),
+                           to_string(vip)));
+        }
+      }
     }
   }
   contested_.clear();
@@ -49,7 +55,10 @@ std::string World::settling_fault() const {
     drained = std::get<coord::ClusterDocument>(it->second).drained;
   }
   std::set<ObjectName> served;
+  std::size_t held = 0;
   for (const auto& [vip, entry] : table) {
+    if (entry.services.empty()) continue;  // it rests, or is in quarantine
+    ++held;
     std::size_t speakers = 0;
     for (const auto& host : hosts_) {
       if (host->grants.may_answer(LinkIndex(2), vip, local(*host, now_))) ++speakers;
@@ -65,8 +74,8 @@ std::string World::settling_fault() const {
   for (const ObjectName& s : services_) {
     if (!served.contains(s)) return to_string(s) + " has no IP after the calm";
   }
-  if (table.size() != services_.size()) {
-    return fmt::format("{} IPs are held for {} services", table.size(), services_.size());
+  if (held != services_.size()) {
+    return fmt::format("{} IPs are held for {} services", held, services_.size());
   }
   std::size_t leaders = 0;
   for (const auto& host : hosts_) {

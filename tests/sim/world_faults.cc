@@ -145,7 +145,12 @@ void World::edit() {
     const auto victim =
         services_.begin() + static_cast<std::ptrdiff_t>(rng_.below(services_.size()));
     tell("service " + to_string(*victim) + " is deleted");
+    deleted_.push_back(*victim);
     services_.erase(victim);
+  } else if (swarm_.holds && !deleted_.empty() && rng_.one_in(2)) {
+    services_.push_back(deleted_.back());
+    deleted_.pop_back();
+    tell("service " + to_string(services_.back()) + " comes back");
   } else {
     services_.push_back({"default", fmt::format("s{}", next_service_++)});
     tell("service " + to_string(services_.back()) + " is new");
@@ -164,6 +169,8 @@ std::shared_ptr<const Desired> World::make_desired() {
   Pool pool;
   pool.name = PoolName("lan");
   pool.ranges = {IpRange::of(*IpPrefix::parse("10.25.150.0/26"))};
+  pool.release_hold = release_hold_;
+  pool.probe = swarm_.strangers;
   out->pools = {pool};
   for (const ObjectName& name : services_) {
     Service s;
