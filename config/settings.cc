@@ -268,6 +268,9 @@ const std::vector<Row>& rows() {
       {{"l2-responder", "KIND", "auto", "auto or packet"}, set_responder},
       {{"drain-timeout", "DURATION", "10s", "how long SIGTERM waits for the hand-over"},
        duration_into(&Settings::drain_timeout, 0ms)},
+      {{"probe-interval", "DURATION", "100ms",
+        "between the 3 probes of an IP that was never announced; twice that after them"},
+       duration_into(&Settings::probe_interval, 10ms)},
       {{"load-balancer-classes", "CLASS", join(Settings{}.load_balancer_classes, ","),
         "spec.loadBalancerClass of the services that are served; the same on all nodes", true},
        [](Settings& s, const Texts& v) -> Fault {
