@@ -110,12 +110,6 @@ int main(int argc, char** argv) {
       ->transform(one_of({"services", "ips", "nodes", "pools", "peers"}));
   get->add_option("NAME", request.name, "one of them; a service is NAMESPACE/NAME");
 
-  CLI::App* explain = app.add_subcommand("explain", "the chain of facts, and what to change");
-  explain->add_option("WHAT", request.what, "service, ip, pool, peer, node or policy")
-      ->required()
-      ->transform(one_of({"service", "ip", "pool", "peer", "node", "policy"}));
-  explain->add_option("NAME", request.name, "its name; a service is NAMESPACE/NAME")->required();
-
   std::vector<std::string> paths;
   bool offline = false;
   herald::config::ManifestOptions options;
@@ -130,6 +124,13 @@ int main(int argc, char** argv) {
         ->delimiter(',')
         ->type_name("CLASS");
   };
+  CLI::App* explain = app.add_subcommand("explain", "the chain of facts, and what to change");
+  explain->add_option("WHAT", request.what, "service, ip, pool, peer, node or policy")
+      ->required()
+      ->transform(one_of({"service", "ip", "pool", "peer", "node", "policy"}));
+  explain->add_option("NAME", request.name, "its name; a service is NAMESPACE/NAME")->required();
+  takes_files(explain);
+
   CLI::App* lint = app.add_subcommand(
       "lint", "every problem of manifests; without -f, of those that the daemon has read");
   takes_files(lint);
@@ -225,7 +226,8 @@ int main(int argc, char** argv) {
   }
   if (watch) return watch_events(request, kFormats.at(format_name), socket);
   herald::Result<std::string> reply{std::string()};
-  if (offline || (request.command == "lint" && !paths.empty())) {
+  const bool by_files = request.command == "lint" || request.command == "explain";
+  if (offline || (by_files && !paths.empty())) {
     reply = answer_offline(request, paths, options);
   } else {
     if (const auto read = attach_files(request, paths); !read) {

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "cli/manifest_files_io.h"
+#include "daemon/explain_plan.h"
 #include "daemon/lint.h"
 #include "daemon/plan.h"
 #include "daemon/plan_wire.h"
@@ -16,7 +17,11 @@ std::string answer_offline(const Request& request, const std::vector<std::string
       std::make_shared<const Desired>(manifests_of(read_manifest_files(paths), options).desired());
   if (request.command == "lint") return daemon::lint(*desired);
   const daemon::Policies wanted(std::move(desired));
-  return daemon::plan_wire(wanted, daemon::plan_offline(wanted));
+  const daemon::ManifestPlan plan = daemon::plan_offline(wanted);
+  if (request.command == "explain") {
+    return daemon::explain_plan(wanted, plan, request.what, request.name);
+  }
+  return daemon::plan_wire(wanted, plan);
 }
 
 Result<void> attach_files(Request& request, const std::vector<std::string>& paths) {

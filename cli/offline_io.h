@@ -10,7 +10,7 @@
 
 namespace herald::cli {
 
-// An answer as the daemon would give it, for the commands lint and plan.
+// An answer as the daemon would give it, for the commands lint, plan and explain.
 std::string answer_offline(const Request& request, const std::vector<std::string>& paths,
                            const config::ManifestOptions& options);
 
