@@ -296,6 +296,7 @@ json::object Report::status() const {
   for (std::string& w : hearing_warnings(node_, facts_.heartbeats, now_)) {
     warnings.emplace_back(std::move(w));
   }
+  for (std::string& w : view_.preference_conflicts()) warnings.emplace_back(std::move(w));
   for (const RefusedExternal& refused : refused_external_ips(view_)) {
     warnings.emplace_back(sentence(refused));
   }

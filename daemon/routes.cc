@@ -1,5 +1,7 @@
 #include "daemon/routes.h"
 
+#include <fmt/core.h>
+
 #include <algorithm>
 #include <map>
 #include <set>
@@ -144,11 +146,39 @@ std::vector<bgp::Route> merge(const std::vector<RouteScope::Share>& shares) {
   return out;
 }
 
-std::vector<bgp::Route> routes(const Policies& policies, const BgpPeer& peer, const NodeFacts& node,
-                               const coord::Table& table, const std::vector<NodeFacts>& others) {
+std::vector<PreferenceConflict> preference_conflicts(const std::vector<RouteScope::Share>& shares) {
+  std::map<IpPrefix, std::set<const BgpAdvertisement*>> given;
+  for (const RouteScope::Share& share : shares) {
+    if (share.advertisement->local_pref) given[share.prefix].insert(share.advertisement);
+  }
+  std::map<std::pair<std::string, std::string>, PreferenceConflict> out;
+  for (const auto& [prefix, advertisements] : given) {
+    for (const BgpAdvertisement* higher : advertisements) {
+      for (const BgpAdvertisement* lower : advertisements) {
+        if (*higher->local_pref <= *lower->local_pref) continue;
+        out.try_emplace({higher->name, lower->name}, PreferenceConflict{prefix, higher, lower});
+      }
+    }
+  }
+  std::vector<PreferenceConflict> list;
+  for (const auto& [names, conflict] : out) list.push_back(conflict);
+  return list;
+}
+
+std::string sentence(const PreferenceConflict& conflict) {
+  const auto& [prefix, higher, lower] = conflict;
+  return fmt::format(
+      "{} has localPreference {} by BGPAdvertisement {} ({}:{}) and {} by {} ({}:{}): the higher "
+      "one is used; make them agree",
+      to_string(prefix), *higher->local_pref, higher->name, higher->source.file,
+      higher->source.line, *lower->local_pref, lower->name, lower->source.file, lower->source.line);
+}
+
+std::vector<RouteScope::Share> shares_of(const Policies& policies, const BgpPeer& peer,
+                                         const NodeFacts& node, const coord::Table& table) {
   const RouteScope scope(policies, node, peer);
-  if (scope.silent()) return {};
   std::vector<RouteScope::Share> shares;
+  if (scope.silent()) return shares;
   for (unsigned s = 0; s < coord::kShards; ++s) {
     for (const auto& [vip, entry] : table.shard(s).entries) {
       if (entry.quarantine) continue;  // whoever came there might reach another station
@@ -161,7 +191,12 @@ std::vector<bgp::Route> routes(const Policies& policies, const BgpPeer& peer, co
       shares.insert(shares.end(), offer.shares.begin(), offer.shares.end());
     }
   }
-  std::vector<bgp::Route> out = merge(shares);
+  return shares;
+}
+
+std::vector<bgp::Route> routes(const Policies& policies, const BgpPeer& peer, const NodeFacts& node,
+                               const coord::Table& table, const std::vector<NodeFacts>& others) {
+  std::vector<bgp::Route> out = merge(shares_of(policies, peer, node, table));
   if (others.empty() || out.empty()) return out;
   std::set<IpPrefix> theirs;
   for (const NodeFacts& other : others) {

@@ -7,6 +7,7 @@
 #pragma once
 
 #include <optional>
+#include <string>
 #include <utility>
 #include <vector>
 
@@ -51,6 +52,19 @@ class RouteScope {
 
 // One route for each prefix; sorted.
 std::vector<bgp::Route> merge(const std::vector<RouteScope::Share>& shares);
+
+// Advertisements that give one prefix different local preferences; the higher one is used.
+struct PreferenceConflict {
+  IpPrefix prefix;
+  const BgpAdvertisement *higher, *lower;
+};
+// One for each pair of advertisements; names any prefix of them.
+std::vector<PreferenceConflict> preference_conflicts(const std::vector<RouteScope::Share>& shares);
+std::string sentence(const PreferenceConflict& conflict);
+
+// What every VIP of the table gives for one peer from one node.
+std::vector<RouteScope::Share> shares_of(const Policies& policies, const BgpPeer& peer,
+                                         const NodeFacts& node, const coord::Table& table);
 
 // Routes for one peer from one node: every VIP of the table that an advertisement selects.
 // `others`: what a drained node leaves to these nodes, as they announce it to this peer as well.

@@ -3,6 +3,7 @@
 #include <fmt/core.h>
 
 #include <algorithm>
+#include <set>
 
 namespace herald::daemon {
 namespace {
@@ -122,6 +123,18 @@ std::vector<bgp::Route> View::routes(const BgpPeer& peer) const {
   return daemon::routes(
       policies_, peer, self(), node_.table(),
       substitutes(node_.config().name, policies_, node_.peers(), node_.cluster().drained, now_));
+}
+
+std::vector<std::string> View::preference_conflicts() const {
+  std::set<std::string> out;
+  for (const auto& [name, session] : node_.sessions()) {
+    for (const BgpPeer& peer : desired().peers) {
+      if (peer.name != name) continue;
+      const auto shares = shares_of(policies_, peer, self(), node_.table());
+      for (const auto& c : daemon::preference_conflicts(shares)) out.insert(sentence(c));
+    }
+  }
+  return {out.begin(), out.end()};
 }
 
 View::Taken View::taken(const BgpPeer& peer, const IpAddress& vip) const {

@@ -36,6 +36,8 @@ class View {
   std::string why_silent(const IpAddress& vip, const coord::TableEntry& entry) const;
   // Routes that this node has for a peer, announced already or not.
   std::vector<bgp::Route> routes(const BgpPeer& peer) const;
+  // Advertisements that disagree about them, to whichever peer.
+  std::vector<std::string> preference_conflicts() const;
   // Those of them that the VIP is part of; why is None unless there are none.
   struct Taken {
     std::vector<IpPrefix> prefixes;

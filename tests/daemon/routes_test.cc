@@ -203,6 +203,20 @@ TEST(Routes, StrictAdvertisementsHaveToAgreeAboutTheLocalPreference) {
     w.desired.advertisements[0].strict_local_pref = false;
     EXPECT_GT(from_a(), 0);
   }
+  World both = pandora();
+  for (const std::uint32_t preference : {100u, 200u}) {
+    both.bgp().local_pref = preference;
+  }
+  const Policies all = both.policies();
+  const BgpAdvertisement& low = all.desired().advertisements[0];
+  const BgpAdvertisement& high = all.desired().advertisements[1];
+  const auto said = preference_conflicts({{net("10.20.30.1/32"), &low},
+                                          {net("10.20.30.1/32"), &high},
+                                          {net("10.20.30.2/32"), &low},
+                                          {net("10.20.30.2/32"), &high}});
+  ASSERT_EQ(said.size(), 1u);
+  EXPECT_THAT(sentence(said[0]), testing::HasSubstr("has localPreference 200 by BGPAdvertisement"));
+
   World w = pandora();
   w.bgp().strict_local_pref = true;
   w.desired.advertisements[0].local_pref = 100;
