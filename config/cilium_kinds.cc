@@ -65,6 +65,7 @@ void read_pool(MapReader& spec, MapReader& metadata, Translated& out) {
   }
   pool.service_selectors = read_checked_selectors(spec, "serviceSelector");
   pool.disabled = spec.boolean("disabled").value_or(false);
+  pool.family_check = FamilyCheck::Any;
   // Unquoted, both words are text here, as for all who read YAML 1.2.
   if (spec.choice("allowFirstLastIPs", {"Yes", "No"}) == 1) add_first_and_last(blocks, pool);
   out.object = std::move(pool);
