@@ -101,6 +101,14 @@ void sort_by_name(std::vector<T>& objects) {
   std::sort(objects.begin(), objects.end(), [](const T& a, const T& b) { return a.name < b.name; });
 }
 
+// Few files do, and to look through all objects for each of ten thousand would take minutes.
+bool uses_aliases(const std::vector<Translated>& objects) {
+  return std::any_of(objects.begin(), objects.end(), [](const Translated& object) {
+    return std::holds_alternative<metallb::Community>(object.object) ||
+           std::holds_alternative<metallb::Advertisement>(object.object);
+  });
+}
+
 }  // namespace
 
 // The version in use of what `bad` wants to replace: in its own file first, else in any (an object
@@ -176,8 +184,10 @@ void Manifests::set_file(const std::string& path, std::string_view text) {
                                          : "")});
     }
   }
+  const bool aliases = uses_aliases(file.objects) ||
+                       (before != files_.end() && uses_aliases(before->second.objects));
   files_[path] = std::move(file);
-  remember_aliases();
+  if (aliases) remember_aliases();
 }
 
 void Manifests::apply_file(const std::string& path, std::string_view text) {
