@@ -23,12 +23,11 @@ const Allocation& Allocations::decide(const Policies& policies, const coord::Tab
   remember_pools(policies, table, statuses.statuses());
   allocation_ = allocate(policies, table, remembered_, statuses.statuses());
   ipam::Holdings& pending = remembered_.pending;
-  for (const ipam::Holding& added : allocation_.plan.added) {
-    pending[added.ip] = {added.service};
-  }
+  for (const ipam::Holding& added : allocation_.plan.added) pending.try_emplace(added.ip);
   std::erase_if(pending, [&](const auto& given) {
     return table.find(given.first) != nullptr || !allocation_.holdings.contains(given.first);
   });
+  for (auto& [ip, services] : pending) services = allocation_.holdings.at(ip);
   keep_for_now(allocation_, now);
   look_at_the_unowned(policies, table, now);
   return allocation_;

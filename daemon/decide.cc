@@ -118,18 +118,22 @@ Allocation allocate(const Policies& policies, const coord::Table& table,
     // Of two IPs, one may be about to leave for another reason: then the other one is wanted.
     extra = surplus(desired, holdings, statuses, ipam::plan(input).released);
   }
-  for (const ipam::Holding& h : extra) holdings[h.ip] = {nobody};
+  for (const ipam::Holding& h : extra) {
+    auto& holders = holdings[h.ip];  // others may share it
+    std::replace(holders.begin(), holders.end(), h.service, nobody);
+  }
   Allocation out;
   out.plan = ipam::plan(input);
   out.holdings = ipam::carry_out(out.plan, holdings);
   std::erase_if(out.plan.released, [&](const ipam::Holding& h) { return h.service == nobody; });
   const auto release = [&](const ipam::Holding& h) {
-    const auto still = out.holdings.find(h.ip);
-    if (still != out.holdings.end()) {
-      still->second = {h.service};  // the manifests are incomplete: nothing is released
-    } else {
+    if (desired.complete) {
       out.plan.released.push_back(h);
+      return;
     }
+    auto& holders = out.holdings[h.ip];
+    std::erase(holders, nobody);
+    if (!contains(holders, h.service)) holders.push_back(h.service);
   };
   for (const ipam::Holding& h : extra) release(h);
   for (const ipam::Holding& h : external.dropped) {
