@@ -59,19 +59,20 @@ Policies::Policies(std::shared_ptr<const Desired> desired, Options options)
     if (node.cordoned && options.cordoned == Cordoned::Yield) yielding_.insert(node.name);
     if (!node.ready || node.network_unavailable) unwell_.insert(node.name);
   }
-  for (const Service& s : desired_->services) services_[s.name] = &s;
-  backends_ = backends_of(desired_->endpoint_slices);
+  known_.reserve(desired_->services.size());
+  for (const Service& s : desired_->services) known_[s.name].service = &s;
+  backends_ = std::make_shared<const std::map<ObjectName, Backends>>(
+      backends_of(desired_->endpoint_slices));
+  for (const auto& [name, backends] : *backends_) known_[name].backends = &backends;
   for (const L2Policy& p : desired_->l2_policies) interfaces_.emplace_back(p.interfaces);
 }
 
 const Service* Policies::service(const ObjectName& name) const {
-  const auto it = services_.find(name);
-  return it == services_.end() ? nullptr : it->second;
+  return known(name).service;
 }
 
 const Backends* Policies::backends(const ObjectName& name) const {
-  const auto it = backends_.find(name);
-  return it == backends_.end() ? nullptr : &it->second;
+  return known(name).backends;
 }
 
 Labels Policies::service_labels(const ObjectName& name) const {
@@ -135,9 +136,9 @@ Picks<Policy> Policies::picks(const std::vector<Policy>& policies, const IpAddre
   std::vector<User> users;
   users.reserve(services.size());
   for (const ObjectName& name : services) {
-    const Service* known = service(name);
-    users.push_back({known, backends_.empty() ? nullptr : backends(name),
-                     kinds_of(*this, vip, known), known ? Labels{} : service_labels(name)});
+    const Known of = known(name);
+    users.push_back({of.service, of.backends, kinds_of(*this, vip, of.service),
+                     of.service ? Labels{} : service_labels(name)});
   }
   Picks<Policy> out;
   std::optional<const Pool*> pool;

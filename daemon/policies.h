@@ -6,11 +6,13 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
 #include <set>
 #include <string>
+#include <unordered_map>
 #include <vector>
 
 #include "config/interface_match.h"
@@ -106,8 +108,23 @@ class Policies {
 
   std::shared_ptr<const Desired> desired_;
   Options options_;
-  std::map<ObjectName, const Service*> services_;
-  std::map<ObjectName, Backends> backends_;
+  // Asked for every VIP; nothing goes through it in order.
+  struct Known {
+    const Service* service = nullptr;
+    const Backends* backends = nullptr;
+  };
+  struct Hash {
+    std::size_t operator()(const ObjectName& name) const {
+      return std::hash<std::string>{}(name.name) * 31 + std::hash<std::string>{}(name.ns);
+    }
+  };
+  Known known(const ObjectName& name) const {
+    const auto it = known_.find(name);
+    return it == known_.end() ? Known{} : it->second;
+  }
+  std::unordered_map<ObjectName, Known, Hash> known_;
+  // Shared by copies, as `known_` points into it.
+  std::shared_ptr<const std::map<ObjectName, Backends>> backends_;
   std::set<NodeName> yielding_, unwell_;
   std::vector<config::InterfaceMatcher> interfaces_;  // of each L2 policy
 };
