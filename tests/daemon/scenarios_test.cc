@@ -5,6 +5,7 @@
 #include <map>
 #include <set>
 
+#include "config/convert.h"
 #include "config/manifests.h"
 #include "daemon/lint.h"
 #include "daemon/plan.h"
@@ -22,10 +23,34 @@ Desired desired_of(const Objects& objects) {
   return manifests.desired();
 }
 
-json::object plan_of(const Objects& objects) {
-  const Policies policies(std::make_shared<Desired>(desired_of(objects)));
+json::object plan_of(const Desired& desired) {
+  const Policies policies(std::make_shared<Desired>(desired));
   const json::value said = json::parse(plan_wire(policies, plan_offline(policies)));
   return said.as_object().at("data").as_object();
+}
+
+// Who has what and from where it is announced; without sentences, which name the objects' kinds.
+std::string outline(const json::object& plan) {
+  json::array out{plan.at("pools"), plan.at("peers")};
+  for (const json::value& v : plan.at("services").as_array()) {
+    json::object service = v.as_object();
+    service["allocated"].as_object().erase("message");
+    for (json::value& a : service["announcements"].as_array()) a.as_object().erase("message");
+    out.push_back(std::move(service));
+  }
+  return json::serialize(out);
+}
+
+// Whatever is planned, Herald's own words for it plan to the same.
+json::object plan_of(const Objects& objects) {
+  const Desired desired = desired_of(objects);
+  json::object said = plan_of(desired);
+  config::Manifests converted;
+  const std::string native =
+      config::convert(desired, {to_manifests(objects)}, config::ManifestForm::Yaml);
+  converted.set_file("native.yaml", native);
+  EXPECT_EQ(outline(plan_of(converted.desired())), outline(said)) << native;
+  return said;
 }
 
 // The classes of reasons that cases name, and the words for them here.
