@@ -10,6 +10,7 @@
 
 #include "base/check.h"
 #include "daemon/lint.h"
+#include "daemon/pool_wire.h"
 #include "daemon/reply_wire.h"
 #include "ipam/reason.h"
 
@@ -135,24 +136,6 @@ bool by_name(const json::value& a, const json::value& b) {
     return std::pair(o.at("namespace").get_string(), o.at("name").get_string());
   };
   return key(a) < key(b);
-}
-
-json::object pool_wire(const Pool& pool, const ipam::PoolUsage& usage) {
-  return {{"name", pool.name.str()},
-          {"total", count(usage.total())},
-          {"used", count(usage.used())},
-          {"available", count(usage.available())},
-          {"total_v4", count(usage.total_v4)},
-          {"total_v6", count(usage.total_v6)},
-          {"used_v4", count(usage.used_v4)},
-          {"used_v6", count(usage.used_v6)},
-          {"available_v4", count(usage.available_v4)},
-          {"available_v6", count(usage.available_v6)},
-          {"conflicting", pool.conflicts_with.has_value()},
-          {"disabled", pool.disabled},
-          {"reason", pool.conflicts_with ? ipam::to_string(ipam::Reason::PoolConflict)
-                     : pool.disabled     ? ipam::to_string(ipam::Reason::PoolDisabled)
-                                         : ""}};
 }
 
 }  // namespace

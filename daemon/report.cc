@@ -13,6 +13,7 @@
 #include "daemon/hearing.h"
 #include "daemon/lease_view.h"
 #include "daemon/lint.h"
+#include "daemon/pool_wire.h"
 #include "daemon/reply_wire.h"
 #include "daemon/view.h"
 
@@ -224,23 +225,7 @@ json::array Report::pools() const {
   if (!policies_.known()) return out;
   const Allocation allocation = allocate(policies_, node_.table(), {}, node_.statuses());
   for (std::size_t i = 0; i < allocation.plan.pools.size(); ++i) {
-    const ipam::PoolUsage& u = allocation.plan.pools[i];
-    const Pool& pool = desired().pools[i];
-    out.push_back(json::object{{"name", u.name.str()},
-                               {"total", count(u.total())},
-                               {"used", count(u.used())},
-                               {"available", count(u.available())},
-                               {"total_v4", count(u.total_v4)},
-                               {"total_v6", count(u.total_v6)},
-                               {"used_v4", count(u.used_v4)},
-                               {"used_v6", count(u.used_v6)},
-                               {"available_v4", count(u.available_v4)},
-                               {"available_v6", count(u.available_v6)},
-                               {"disabled", pool.disabled},
-                               {"conflicting", pool.conflicts_with.has_value()},
-                               {"reason", pool.conflicts_with ? conflict_of(pool)
-                                          : pool.disabled     ? "PoolDisabled"
-                                                              : ""}});
+    out.push_back(pool_wire(desired().pools[i], allocation.plan.pools[i]));
   }
   return out;
 }
