@@ -61,17 +61,8 @@ void Allocations::look_at_the_unowned(const Policies& policies, const coord::Tab
 void Allocations::remember_pools(const Policies& policies, const coord::Table& table,
                                  const Statuses& statuses) {
   auto& came_from = remembered_.came_from;
-  const auto& pools = policies.desired().pools;
-  if (std::none_of(pools.begin(), pools.end(), [](const Pool& p) { return p.release_on_shrink; })) {
-    came_from.clear();
-    return;
-  }
   std::erase_if(came_from, [&](const auto& known) { return table.find(known.first) == nullptr; });
-  for (const auto& [service, status] : statuses) {
-    for (std::size_t i = 0; i < status.ips.size() && i < status.pools.size(); ++i) {
-      if (!status.pools[i].empty()) came_from[status.ips[i]] = status.pools[i];
-    }
-  }
+  for (auto& [ip, pool] : pools_told(policies, statuses)) came_from[ip] = pool;
 }
 
 // A leader whose manifests are a moment behind the others' must not free what they have just given.

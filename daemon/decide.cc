@@ -63,6 +63,20 @@ std::vector<ipam::Holding> surplus(const Desired& desired, const ipam::Holdings&
 
 }  // namespace
 
+std::map<IpAddress, PoolName> pools_told(const Policies& policies, const Statuses& statuses) {
+  const auto& pools = policies.desired().pools;
+  std::map<IpAddress, PoolName> out;
+  if (std::none_of(pools.begin(), pools.end(), [](const Pool& p) { return p.release_on_shrink; })) {
+    return out;
+  }
+  for (const auto& [service, status] : statuses) {
+    for (std::size_t i = 0; i < status.ips.size() && i < status.pools.size(); ++i) {
+      if (!status.pools[i].empty()) out[status.ips[i]] = status.pools[i];
+    }
+  }
+  return out;
+}
+
 std::string who_uses(const coord::Quarantine& quarantine) {
   return fmt::format("{}, seen by {} on {}", to_string(quarantine.station), quarantine.node.str(),
                      quarantine.link);

@@ -30,6 +30,8 @@ struct Remembered {
   ipam::Holdings pending;                   // decided, and not in the table yet
   std::map<IpAddress, PoolName> came_from;  // from which pool an IP was given
 };
+// Which pool each IP was said to be from. Empty if no pool ever takes an IP back for it.
+std::map<IpAddress, PoolName> pools_told(const Policies& policies, const Statuses& statuses);
 // A choice is made once: what the table does not show yet is remembered. `statuses`: which IP a
 // service was told that it has. Two leaders one after the other may have given it two, in two
 // shards; then the one that was told is kept and the other is released.

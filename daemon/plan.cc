@@ -75,7 +75,8 @@ ManifestPlan plan_on(const Node& node, const Policies& wanted, Instant now) {
     }
   }
   ManifestPlan out;
-  out.allocation = allocate(wanted, node.table(), {}, node.statuses());
+  out.allocation =
+      allocate(wanted, node.table(), {{}, pools_told(wanted, node.statuses())}, node.statuses());
   out.announced = announcements(wanted, out.allocation.holdings, nodes, owners);
   out.peers = sessions(wanted.desired(), nodes);
   out.changes = changes(holdings_of(node.table()), out.allocation.plan);

@@ -223,7 +223,8 @@ json::array Report::nodes() const {
 json::array Report::pools() const {
   json::array out;
   if (!policies_.known()) return out;
-  const Allocation allocation = allocate(policies_, node_.table(), {}, node_.statuses());
+  const Allocation allocation = allocate(
+      policies_, node_.table(), {{}, pools_told(policies_, node_.statuses())}, node_.statuses());
   for (std::size_t i = 0; i < allocation.plan.pools.size(); ++i) {
     out.push_back(pool_wire(desired().pools[i], allocation.plan.pools[i]));
   }

@@ -82,6 +82,16 @@ spec: {addresses: [10.99.0.0/24]}
             "[]");
 }
 
+TEST_F(Plan, UnlessThePoolTakesBackWhatAnEditPutOutside) {
+  EXPECT_EQ(changes(plan("lan.yaml", R"(
+apiVersion: herald.io/v1alpha1
+kind: LoadBalancerIPPool
+metadata: {name: lan}
+spec: {addresses: [10.99.0.0/24], onShrink: release}
+)")),
+            R"([{"namespace":"default","name":"web","from":["10.25.150.1"],"to":["10.99.0.0"]}])");
+}
+
 TEST_F(Plan, WhatIsNoPlanIsLeftToOthersAndABadOneIsRefused) {
   const Node& node = *hosts_.at("n1").node;
   EXPECT_FALSE(answer_plan(node, manifests_, R"({"command":"status"})", now_));
