@@ -43,6 +43,10 @@ const std::vector<coord::MemberLink>* links_of(const PlannedNode& node) {
   return node.links ? &*node.links : nullptr;
 }
 
+Hold no_node(const std::vector<PlannedNode>& nodes) {
+  return nodes.empty() ? Hold::NoNodeKnown : Hold::NoEligibleNode;
+}
+
 void tell_l2(const Policies& policies, const std::vector<PlannedNode>& nodes, const Owners& owners,
              const ipam::Holdings& holdings, std::vector<IpAnnouncements>& out) {
   std::vector<L2Scope> scopes;
@@ -52,7 +56,7 @@ void tell_l2(const Policies& policies, const std::vector<PlannedNode>& nodes, co
   for (const auto& [vip, services] : holdings) {
     IpAnnouncements& here = *to++;
     const auto picks = policies.l2_picks(vip, services);
-    here.l2 = picks.picks.empty() ? picks.why : Hold::NoEligibleNode;
+    here.l2 = picks.picks.empty() ? picks.why : no_node(nodes);
     const auto owner = owners.find(vip);
     for (const L2Scope& scope : scopes) {
       const L2Scope::Seat seat = scope.seat(vip, picks);
@@ -84,8 +88,7 @@ void tell_bgp(const Policies& policies, const std::vector<PlannedNode>& nodes, c
     Hold& why = out[picks.size() - 1].bgp;
     why = picks.back().why;
     if (why != Hold::None) continue;
-    const bool none = nodes.empty() || !policies.desired().peers.empty();
-    why = none ? Hold::NoEligibleNode : Hold::NoPeer;
+    why = policies.desired().peers.empty() ? Hold::NoPeer : no_node(nodes);
   }
   const auto steps_back = [&](const PlannedNode& n) {
     return n.drained || policies.unwell(n.facts.name);

@@ -14,6 +14,8 @@ const char* code(Hold hold) {
       return "NoEndpoints";
     case Hold::SharedIPWithSelector:
       return "SharedIPWithSelector";
+    case Hold::NoNodeKnown:
+      return "NoNodeKnown";
     case Hold::NoEligibleNode:
       return "NoEligibleNode";
     case Hold::NoPeer:
@@ -47,6 +49,9 @@ const char* sentence(Hold hold) {
     case Hold::SharedIPWithSelector:
       return "a policy with a serviceSelector selects the service, which shares its IP: select all "
              "services, or do not share";
+    case Hold::NoNodeKnown:
+      return "the manifests have no Node object: add those of the cluster, or plan against a "
+             "daemon";
     case Hold::NoEligibleNode:
       return "no L2AnnouncementPolicy selects this service, pool and node";
     case Hold::NoPeer:

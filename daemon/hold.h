@@ -13,6 +13,7 @@ enum class Hold : std::uint8_t {
   ClassNotSelected,  // but for the service's loadBalancerClass one would
   NoEndpoints,       // the policy wants endpoints, or all are to be local, and there are none
   SharedIPWithSelector,
+  NoNodeKnown,     // of a plan: the manifests have no Node object, so nobody can tell
   NoEligibleNode,  // policies select it, but no node
   NoPeer,          // no BGPPeer of the advertisement has a session from the node
   PeerFamily,      // the peer does not take routes of this family

@@ -347,7 +347,7 @@ TEST(L2Announcements, WithoutNodesNothingIsAnnounced) {
   w.bgp();
   w.peer("tor");
   w.service("web", {"10.20.30.1"});
-  EXPECT_EQ(w.of().why(), Hold::NoEligibleNode);
+  EXPECT_EQ(w.of().why(), Hold::NoNodeKnown);
   EXPECT_TRUE(w.of().announced.empty());
 }
 
