@@ -30,6 +30,7 @@ struct MemberLink {
   std::string name;
   std::vector<IpPrefix> subnets;
   MacAddress mac{};  // zero: of a version that did not tell. To know members from strangers
+  std::vector<IpAddress> addresses{};  // its own, of those subnets: nobody may announce them
   bool operator==(const MemberLink&) const = default;
 };
 

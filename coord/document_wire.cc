@@ -55,6 +55,10 @@ struct Print {
       for (const IpPrefix& subnet : link.subnets) subnets.push_back(text(to_string(subnet)));
       json::object out{{"name", text(link.name)}, {"subnets", std::move(subnets)}};
       if (!link.mac.is_zero()) out["mac"] = text(to_string(link.mac));
+      if (!link.addresses.empty()) {
+        json::array& addresses = out["addresses"].emplace_array();
+        for (const IpAddress& a : link.addresses) addresses.push_back(text(to_string(a)));
+      }
       links.push_back(std::move(out));
     }
     json::array heartbeat;
@@ -308,6 +312,9 @@ MemberDocument read_member(const Cursor& in) {
       out.subnets.push_back(subnet.parsed<IpPrefix>("a prefix in CIDR form"));
     });
     out.mac = link.if_there("mac").parsed<MacAddress>("a MAC address");
+    link.if_there("addresses").for_each([&](const Cursor& address) {
+      out.addresses.push_back(address.parsed<IpAddress>("an IP address"));
+    });
   });
   std::stable_sort(d.info.links.begin(), d.info.links.end(),
                    [](const MemberLink& a, const MemberLink& b) { return a.name < b.name; });

@@ -161,6 +161,10 @@ class ShardEdit {
       entry.quarantine.reset();
       changed_ = true;
     }
+    if (editor_.leads && wanted && planned->routed && entry.unproven) {
+      entry.unproven = false;
+      changed_ = true;
+    }
     if (!entry.owner) {
       if (!editor_.leads || !editor_.plan_known) return true;
       if (unwanted) return rest(entry, planned);
@@ -290,7 +294,7 @@ class ShardEdit {
       if (planned.services.empty() || next_.entries.contains(vip)) continue;
       TableEntry entry;
       entry.services = planned.services;
-      entry.unproven = planned.probe && !planned.in_use;
+      entry.unproven = planned.probe && !planned.in_use && !planned.routed;
       next_.entries[vip] = entry;
       changed_ = true;
       assign(vip, next_.entries[vip], choose(vip, planned));

@@ -30,6 +30,7 @@ struct VipPlan {
   std::optional<ObjectName> kept_for = std::nullopt;
   bool probe = false;   // before it is announced first
   bool in_use = false;  // somebody announces it already and hands it over: a new entry is proven
+  bool routed = false;  // it serves by BGP alone: no reason to probe it later, when it serves
 };
 using TablePlan = std::map<IpAddress, VipPlan>;
 

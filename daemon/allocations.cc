@@ -104,14 +104,17 @@ const coord::TablePlan& Placing::plan(const Policies& policies, const Allocation
                                       const coord::Peers& peers, const Unwilling& unwilling,
                                       Instant now) {
   const bool allocated = allocation != nullptr;
-  MadeOf made_of{policies.identity(), allocated,
+  MadeOf made_of{policies.identity(),
+                 allocated,
                  allocated ? allocations->version() : table.holdings_version(),
-                 eligible_members(peers, unwilling.leaving, now), unwilling.drained};
+                 eligible_members(peers, unwilling.leaving, now),
+                 homes(peers),
+                 unwilling.drained};
   if (made_of_ == made_of) return plan_;
   made_of_ = std::move(made_of);
   ++version_;
   plan_ = place(policies, allocated ? allocation->holdings : holdings_of(table), made_of_->members,
-                unwilling.drained);
+                unwilling.drained, made_of_->homes);
   if (!allocated) return plan_;
   for (const auto& [vip, kept_for] : allocation->staying) {
     coord::VipPlan& planned = plan_[vip];

@@ -81,6 +81,7 @@ class Placing {
     bool allocated = false;
     std::uint64_t holdings = 0;
     std::vector<Eligible> members;
+    Homes homes;
     std::set<NodeName> drained;
     bool operator==(const MadeOf&) const = default;
   };

@@ -129,8 +129,11 @@ Allocation allocate(const Policies& policies, const coord::Table& table,
   });
   auto extra = surplus(desired, holdings, statuses, {});
   if (!extra.empty()) {
-    // Of two IPs, one may be about to leave for another reason: then the other one is wanted.
-    extra = surplus(desired, holdings, statuses, ipam::plan(input).released);
+    // Of two IPs, one may be about to leave for another reason: then the other one is wanted, and
+    // not only once the manifests are complete, or there would be one more with every look.
+    ipam::Input sure = input;
+    sure.complete = true;
+    extra = surplus(desired, holdings, statuses, ipam::plan(sure).released);
   }
   for (const ipam::Holding& h : extra) {
     auto& holders = holdings[h.ip];  // others may share it
@@ -238,17 +241,18 @@ bool any_exclusive(const Policies& policies) {
 }
 
 coord::TablePlan place(const Policies& policies, const ipam::Holdings& holdings,
-                       const std::vector<Eligible>& members, const std::set<NodeName>& drained) {
+                       const std::vector<Eligible>& members, const std::set<NodeName>& drained,
+                       const Homes& homes) {
   std::vector<PlaceNode> nodes;
   for (const Eligible& m : members) {
     nodes.push_back(
         {policies.node(m.node, m.info.labels), &m.info.links, drained.contains(m.node)});
   }
-  return place(policies, holdings, nodes);
+  return place(policies, holdings, nodes, homes);
 }
 
 coord::TablePlan place(const Policies& policies, const ipam::Holdings& holdings,
-                       const std::vector<PlaceNode>& nodes) {
+                       const std::vector<PlaceNode>& nodes, const Homes& homes) {
   std::vector<L2Scope> scopes;
   std::vector<ExclusiveScope> exclusive;
   std::vector<Chair> chairs;
@@ -269,14 +273,22 @@ coord::TablePlan place(const Policies& policies, const ipam::Holdings& holdings,
     const auto picks = policies.l2_picks(vip, services);
     const Pool* pool = policies.pool_of(vip);
     planned.probe = pool == nullptr || pool->probe;
+    planned.routed =
+        picks.why == Hold::NoPolicy && !policies.bgp_picks(vip, services).picks.empty();
     planned.in_use =
-        pool == nullptr || picks.why == Hold::NoPolicy ||
+        pool == nullptr ||
         std::any_of(services.begin(), services.end(), [&, &ip = vip](const ObjectName& name) {
           const Service* service = policies.service(name);
           return service != nullptr &&
                  (contains(service->held, ip) || contains(service->external_ips, ip));
         });
-    for (std::size_t i = 0; i < scopes.size(); ++i) chairs[i].seat = scopes[i].seat(vip, picks);
+    const auto home = homes.find(vip);
+    for (std::size_t i = 0; i < scopes.size(); ++i) {
+      chairs[i].seat = scopes[i].seat(vip, picks);
+      // By ARP or NDP, a node's own address is the node's alone.
+      const bool foreign = home != homes.end() && home->second.node != chairs[i].node;
+      if (foreign && chairs[i].seat.may()) chairs[i].seat.why = Hold::NoEligibleNode;
+    }
     planned.candidates = candidates(chairs);
     if (exclusives && planned.candidates.empty()) {
       const auto wanted = policies.bgp_picks(vip, services);
@@ -294,7 +306,19 @@ coord::TablePlan place(const Policies& policies, const ipam::Holdings& holdings,
 coord::TablePlan place(const Policies& policies, const ipam::Holdings& holdings,
                        const coord::Peers& peers, const Unwilling& unwilling, Instant now) {
   return place(policies, holdings, eligible_members(peers, unwilling.leaving, now),
-               unwilling.drained);
+               unwilling.drained, homes(peers));
+}
+
+Homes homes(const coord::Peers& peers) {
+  Homes out;
+  for (const auto& [name, peer] : peers.all()) {
+    for (const coord::MemberLink& link : peer.document.info.links) {
+      for (const IpAddress& ip : link.addresses) {
+        out.try_emplace(ip, coord::Quarantine{link.mac, name, link.name});
+      }
+    }
+  }
+  return out;
 }
 
 std::vector<Eligible> eligible_members(const coord::Peers& peers,

@@ -64,6 +64,11 @@ struct Eligible {
 std::vector<Eligible> eligible_members(const coord::Peers& peers,
                                        const std::optional<NodeName>& leaving, Instant now);
 
+// Addresses of the members' own links, whether they live or not, and where they are. Each but by
+// the member itself would be announced by two.
+using Homes = std::map<IpAddress, coord::Quarantine>;
+Homes homes(const coord::Peers& peers);
+
 // Of `candidates`, those to choose from. Each rule holds back nodes only as long as another one is
 // left, so that none of them silences an IP: those on the VIP's subnet, those with endpoints for
 // all of its services, those that Kubernetes finds well, those that are neither drained nor
@@ -94,9 +99,10 @@ struct PlaceNode {
   bool drained = false;
 };
 coord::TablePlan place(const Policies& policies, const ipam::Holdings& holdings,
-                       const std::vector<PlaceNode>& nodes);
+                       const std::vector<PlaceNode>& nodes, const Homes& homes = {});
 coord::TablePlan place(const Policies& policies, const ipam::Holdings& holdings,
-                       const std::vector<Eligible>& members, const std::set<NodeName>& drained);
+                       const std::vector<Eligible>& members, const std::set<NodeName>& drained,
+                       const Homes& homes = {});
 coord::TablePlan place(const Policies& policies, const ipam::Holdings& holdings,
                        const coord::Peers& peers, const Unwilling& unwilling, Instant now);
 

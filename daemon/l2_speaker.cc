@@ -19,6 +19,7 @@ L2Speaker::Vips L2Speaker::choose(const Right& right, const std::vector<Link>& l
       epochs[vip] = entry.epoch;
       const auto before = epochs_.find(vip);
       if (before == epochs_.end() || before->second != entry.epoch) prober_.forget(vip);
+      if (right.homes.contains(vip)) continue;
     }
     for (const coord::MemberLink* chosen : scope.seat(vip, entry.services).links) {
       for (const Link& link : links) {

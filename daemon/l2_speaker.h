@@ -30,6 +30,7 @@ class L2Speaker {
     std::vector<coord::MemberLink> usable;  // links that may announce
     NodeFacts node;                         // this one
     std::set<MacAddress> members;           // of their links, and of this node's
+    Homes homes;                            // what members have: not to be probed
     bool has_right = false;                 // a lease: else it announces nothing unasked
   };
   // nullopt: it is not known what this node may speak for, so nothing.

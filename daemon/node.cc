@@ -130,6 +130,7 @@ void Node::reconcile(Instant now) {
     statuses_.forget();
     rebalance_.forget();
   }
+  note_addresses_of_members();
   static const coord::TablePlan kNoPlan;
   if (membership_.joined()) table_.edit(plan != nullptr ? *plan : kNoPlan, editor, peers_, now);
   for (const coord::RefusedMove& refused : table_.take_refused_moves()) {
@@ -156,8 +157,11 @@ void Node::set_l2(Instant now) {
   if (policies_.known() && links_known_ && membership_.joined()) {
     coord::MemberInfo info = member_info();
     right = L2Speaker::Right{table_.owned(config_.name, membership_.incarnation()),
-                             std::move(info.links), policies_.node(config_.name, info.labels),
-                             member_macs(), membership_.has_right(now)};
+                             std::move(info.links),
+                             policies_.node(config_.name, info.labels),
+                             member_macs(),
+                             homes(peers_),
+                             membership_.has_right(now)};
   }
   l2_.set(right, links_, policies_, table_, now);
 }
@@ -170,6 +174,19 @@ std::set<MacAddress> Node::member_macs() const {
     for (const coord::MemberLink& link : peer.document.info.links) out.insert(link.mac);
   }
   return out;
+}
+
+// What a member has itself needs no probe, which would not heed its answer either.
+void Node::note_addresses_of_members() {
+  if (!membership_.joined()) return;
+  for (const auto& [ip, home] : homes(peers_)) {
+    const coord::TableEntry* entry = table_.find(ip);
+    if (entry == nullptr || !entry->must_probe() || entry->quarantine == home ||
+        !table_.owns(config_.name, membership_.incarnation(), ip)) {
+      continue;
+    }
+    table_.found(ip, home);
+  }
 }
 
 // Everything handed over, then the member document says so, then out.
@@ -231,6 +248,7 @@ coord::MemberInfo Node::member_info() const {
     for (const LinkAddress& a : link.addresses) {
       if (!a.address.is_link_local() && a.prefix_length < a.address.bits()) {
         l.subnets.push_back(a.subnet());
+        l.addresses.push_back(a.address);
       }
     }
     info.links.push_back(std::move(l));

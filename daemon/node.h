@@ -112,6 +112,7 @@ class Node {
   Operations::Parts for_operations(Instant now);
   coord::MemberInfo member_info() const;
   std::set<MacAddress> member_macs() const;
+  void note_addresses_of_members();
 
   std::string heartbeat_key() const;
   std::vector<coord::HeartbeatAddress> heartbeat_addresses() const;

@@ -72,6 +72,9 @@ void Prober::tick(Instant now) {
       --probe.left;
       emit(vip, probe);
       schedule(vip, probe, now + (probe.left > 0 ? timing_.interval : timing_.quiet));
+    } else if (now > probe.due + timing_.quiet) {
+      // A late thread: what has answered may still wait to be heard.
+      schedule(vip, probe, now + timing_.quiet);
     } else {
       probe.state = State::Free;
       schedule(vip, probe, kNever);

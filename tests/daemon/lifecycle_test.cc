@@ -222,5 +222,98 @@ TEST_F(Lifecycle, WhoTakesOverAnUnprovenIpProbesItself) {
   EXPECT_EQ(speaker("10.25.150.1"), other_than(owner));
 }
 
+// The manifests may be incomplete for long: one file that cannot be read is enough.
+TEST_F(Lifecycle, WhileManifestsAreIncompleteAServiceGetsOneOtherIpAndNoMore) {
+  const std::string lan = pool("addresses: [10.25.150.1-10.25.150.9]");
+  begin(lan);
+  manifests_.set_unreadable("gone.yaml", "Permission denied");
+  read(lan + service("web"));
+  pass(100ms);
+  ASSERT_TRUE(answer_probes("10.25.150.1"));
+  pass(60s);
+  EXPECT_NE(speaker("10.25.150.2"), "nobody");
+  EXPECT_EQ(hosts_.at("n1").node->table().size(), 2u) << "that in quarantine, and the other";
+}
+
+TEST_F(Lifecycle, SharersAtOddsDoNotUseUpThePoolWhileManifestsAreIncomplete) {
+  const std::string lan = pool("addresses: [10.25.150.1-10.25.150.9], probe: false");
+  const auto sharer = [](const char* name, const char* port) {
+    return std::string("---\napiVersion: v1\nkind: Service\nmetadata: {name: ") + name +
+           ", annotations: {herald.io/sharing-key: k}}\nspec: {type: LoadBalancer, ports: "
+           "[{port: " +
+           port + "}]}\n";
+  };
+  begin(lan + sharer("a", "80") + sharer("b", "81"));
+  EXPECT_EQ(hosts_.at("n1").node->table().size(), 1u);
+  manifests_.set_unreadable("gone.yaml", "Permission denied");
+  read(lan + sharer("a", "80") + sharer("b", "80"));
+  pass(60s);
+  EXPECT_EQ(hosts_.at("n1").node->table().size(), 2u);
+  manifests_.set_readable("gone.yaml");
+  read(lan + sharer("a", "80") + sharer("b", "80"));
+  pass(5s);
+  EXPECT_EQ(ip_of("default/a"), "10.25.150.1");
+  EXPECT_EQ(ip_of("default/b"), "10.25.150.2");
+}
+
+// An external IP may be that of a node: from another node it would cut that one off.
+TEST_F(Lifecycle, AnAddressOfANodeIsAnnouncedByThatNodeAlone) {
+  const auto listed = [](const char* address) {
+    return "---\napiVersion: herald.io/v1alpha1\nkind: L2AnnouncementPolicy\nmetadata: {name: "
+           "all}\nspec: {addresses: [ExternalIP]}\n---\napiVersion: v1\nkind: Service\n"
+           "metadata: {name: web}\nspec: {type: LoadBalancer, externalIPs: [" +
+           std::string(address) + "]}\n";
+  };
+  begin(listed("10.25.150.102"));
+  start("n3");
+  read(listed("10.25.150.102"));
+  pass(5s);
+  EXPECT_EQ(speaker("10.25.150.102"), "n2");
+  crash("n2");
+  pass(20s);
+  EXPECT_EQ(speaker("10.25.150.102"), "nobody") << "its kernel may live on";
+}
+
+TEST_F(Lifecycle, AnIpIsProbedEvenIfThePolicyComesAfterTheService) {
+  const std::string lan = pool("addresses: [10.25.150.1-10.25.150.9]") + service("web");
+  const std::string no_policy = lan.substr(0, lan.find("---")) + service("web");
+  begin(no_policy);
+  ASSERT_NE(entry("10.25.150.1"), nullptr);
+  read(lan);
+  pass(100ms);
+  EXPECT_EQ(speaker("10.25.150.1"), "nobody");
+  ASSERT_TRUE(answer_probes("10.25.150.1"));
+  pass(3s);
+  EXPECT_EQ(speaker("10.25.150.1"), "nobody");
+  EXPECT_EQ(ip_of("default/web"), "10.25.150.2");
+}
+
+// A member answers for its own address, and whoever probes heeds no members.
+TEST_F(Lifecycle, APoolThatHasTheAddressOfANodeDoesNotTakeItAway) {
+  const std::string lan = pool("addresses: [10.25.150.101-10.25.150.109]");
+  begin(lan);
+  read(lan + service("web"));
+  pass(10s);
+  EXPECT_EQ(speaker("10.25.150.101"), "nobody");
+  EXPECT_EQ(speaker("10.25.150.102"), "nobody");
+  EXPECT_EQ(ip_of("default/web"), "10.25.150.103");
+  EXPECT_NE(speaker("10.25.150.103"), "nobody");
+}
+
+// What answered while the node did not run is heard after the time that it waited until.
+TEST_F(Lifecycle, ALateNodeHearsLate) {
+  const std::string lan = pool("addresses: [10.25.150.1-10.25.150.9]");
+  begin(lan);
+  read(lan + service("web"));
+  pass(250ms);
+  now_ += 500ms;  // nobody runs: the last probe's time for answers is over
+  for (const auto& [name, host] : hosts_) deliver(name, TimePassed{});
+  settle();
+  EXPECT_EQ(speaker("10.25.150.1"), "nobody");
+  EXPECT_TRUE(answer_probes("10.25.150.1"));
+  pass(3s);
+  EXPECT_EQ(ip_of("default/web"), "10.25.150.2");
+}
+
 }  // namespace
 }  // namespace herald::daemon

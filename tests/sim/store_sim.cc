@@ -8,6 +8,14 @@ namespace herald::sim {
 
 using namespace coord;
 
+namespace {
+
+bool has(const TableEntry& entry, const ObjectName& service) {
+  return std::find(entry.services.begin(), entry.services.end(), service) != entry.services.end();
+}
+
+}  // namespace
+
 StoreReply StoreSim::read(const DocumentKey& key) const {
   const auto it = documents_.find(key);
   if (it == documents_.end()) return ReadReply{};
@@ -67,7 +75,7 @@ void StoreSim::check(const TableDocument& before, const TableDocument& after) {
       if (!wanted_.contains(service) || entry.quarantine) continue;
       // One that comes back while its release is under way finds its IP at rest.
       const bool kept = now != after.entries.end() &&
-                        (now->second.services == entry.services || now->second.kept_for == service);
+                        (has(now->second, service) || now->second.kept_for == service);
       if (!kept && !surplus(service, vip)) {
         fail(fmt::format("{} lost {}", to_string(service), to_string(vip)));
       }
@@ -77,10 +85,16 @@ void StoreSim::check(const TableDocument& before, const TableDocument& after) {
     }
   }
   for (const auto& [vip, entry] : after.entries) {
-    if (entry.services.size() > 1) fail(to_string(vip) + " was given to two services");
+    for (std::size_t i = 0; i < entry.services.size(); ++i) {
+      for (std::size_t j = i + 1; j < entry.services.size(); ++j) {
+        if (may_share_ && may_share_(entry.services[i], entry.services[j])) continue;
+        fail(fmt::format("{} was given to {} and {}", to_string(vip), to_string(entry.services[i]),
+                         to_string(entry.services[j])));
+      }
+    }
     const auto was = before.entries.find(vip);
     if (was != before.entries.end() && was->second.kept_for && !entry.services.empty() &&
-        entry.services.front() != *was->second.kept_for) {
+        !has(entry, *was->second.kept_for)) {
       fail(fmt::format("{} rested for {} and was given to {}", to_string(vip),
                        to_string(*was->second.kept_for), to_string(entry.services.front())));
     }

@@ -7,6 +7,7 @@
 #include <optional>
 #include <set>
 #include <string>
+#include <utility>
 
 #include "coord/store.h"
 
@@ -23,6 +24,10 @@ class StoreSim {
   // The outcome, after the checks of the history.
   coord::CasOutcome cas(const coord::CasDocument& request);
 
+  // Which services may have one IP; by default none.
+  void set_may_share(std::function<bool(const ObjectName&, const ObjectName&)> may_share) {
+    may_share_ = std::move(may_share);
+  }
   // Services that exist now: only these must keep what they hold.
   void set_wanted(std::set<ObjectName> wanted);
 
@@ -40,6 +45,7 @@ class StoreSim {
   void fail(std::string what);
 
   bool ignore_base_;
+  std::function<bool(const ObjectName&, const ObjectName&)> may_share_;
   std::map<coord::DocumentKey, coord::Document> documents_;
   std::set<ObjectName> wanted_;
   std::map<IpAddress, coord::Epoch> epochs_;  // the highest that each VIP ever had

@@ -27,6 +27,8 @@ Swarm Swarm::of(Rng& rng, bool hunt) {
   if (hunt) s.edits = s.carrier = false;
   s.strangers = rng.one_in(6);  // each probe is an event
   s.holds = s.edits && rng.one_in(2);
+  // Of sharers, who comes back finds no rest: the others still have the IP.
+  s.shares = !s.holds && rng.one_in(3);
   return s;
 }
 
@@ -109,7 +111,8 @@ void World::after(Duration delay, std::function<void()> what) {
 
 Verdict World::run() {
   const Duration faults = 6 * timing_.lease + 3s,
-                 calm = (swarm_.mixed_settings ? 8 : 4) * timing_.lease + 4s;
+                 // What rests is written once more when its time is over.
+      calm = (swarm_.mixed_settings ? 8 : 4) * timing_.lease + 4s + release_hold_ + kQuiet;
   tell(fmt::format("{} hosts, D {}, G {}", hosts_.size(), to_string(timing_.lease),
                    guard_mode_ ? to_string(guard_timing_.patience) : "none"));
   for (auto& host : hosts_) {

@@ -37,7 +37,7 @@ struct Swarm {  // which kinds of fault a seed has
        lose_replies = false, late_writes = false, slow = false, stale_watch = false,
        carrier = false, stop = false, edits = false, orders = false, rebalance = false,
        lose_datagrams = false, slow_datagrams = false, copies = false, partition = false,
-       stall = false, mixed_settings = false, strangers = false, holds = false;
+       stall = false, mixed_settings = false, strangers = false, holds = false, shares = false;
   static Swarm of(Rng& rng, bool hunt);
 };
 
@@ -121,7 +121,7 @@ class World {
   bool was_settled_ = false, settled_ = false;
   std::vector<ObjectName> services_;
   std::shared_ptr<const Desired> desired_;
-  int next_service_ = 0;
+  int next_service_ = 0;             // its number is the end of its name
   std::vector<ObjectName> deleted_;  // services that may come back
   std::set<IpAddress> strangers_;    // used by other stations all the while
   Duration release_hold_ = 0s;

@@ -58,7 +58,7 @@ std::string World::settling_fault() const {
   std::size_t held = 0;
   for (const auto& [vip, entry] : table) {
     if (entry.services.empty()) continue;  // it rests, or is in quarantine
-    ++held;
+    held += entry.services.size();
     std::size_t speakers = 0;
     for (const auto& host : hosts_) {
       if (host->grants.may_answer(LinkIndex(2), vip, local(*host, now_))) ++speakers;

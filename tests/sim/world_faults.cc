@@ -164,6 +164,27 @@ void World::edit() {
   }
 }
 
+namespace {
+
+// By the number in its name: two keys or none, three ports, so that some may share and some not.
+void set_sharing(Service& service) {
+  const int number = std::stoi(service.name.name.substr(1));
+  if (number % 5 != 4) service.sharing.emplace().key = number % 2 == 0 ? "even" : "odd";
+  service.ports = {{static_cast<std::uint16_t>(80 + number / 2 % 3), "TCP"}};
+}
+
+bool may_share(const ObjectName& a, const ObjectName& b) {
+  Service one, other;
+  one.name = a;
+  other.name = b;
+  set_sharing(one);
+  set_sharing(other);
+  return one.sharing && other.sharing && one.sharing->key == other.sharing->key &&
+         one.ports != other.ports;
+}
+
+}  // namespace
+
 std::shared_ptr<const Desired> World::make_desired() {
   auto out = std::make_shared<Desired>();
   Pool pool;
@@ -176,6 +197,7 @@ std::shared_ptr<const Desired> World::make_desired() {
     Service s;
     s.name = name;
     s.created = 0;
+    if (swarm_.shares) set_sharing(s);
     out->services.push_back(s);
   }
   L2Policy policy;
@@ -183,6 +205,7 @@ std::shared_ptr<const Desired> World::make_desired() {
   policy.rebalance = swarm_.rebalance;
   out->l2_policies = {policy};
   store_.set_wanted({services_.begin(), services_.end()});
+  if (swarm_.shares) store_.set_may_share(may_share);
   return out;
 }
 
