@@ -102,10 +102,12 @@ void sort_by_name(std::vector<T>& objects) {
 }
 
 // Few files do, and to look through all objects for each of ten thousand would take minutes.
-bool uses_aliases(const std::vector<Translated>& objects) {
+bool is_remembered(const std::vector<Translated>& objects) {
   return std::any_of(objects.begin(), objects.end(), [](const Translated& object) {
     return std::holds_alternative<metallb::Community>(object.object) ||
-           std::holds_alternative<metallb::Advertisement>(object.object);
+           std::holds_alternative<metallb::Advertisement>(object.object) ||
+           std::holds_alternative<CiliumBgpClusterConfig>(object.object) ||
+           std::holds_alternative<CiliumBgpPeerConfig>(object.object);
   });
 }
 
@@ -184,10 +186,10 @@ void Manifests::set_file(const std::string& path, std::string_view text) {
                                          : "")});
     }
   }
-  const bool aliases = uses_aliases(file.objects) ||
-                       (before != files_.end() && uses_aliases(before->second.objects));
+  const bool remembered = is_remembered(file.objects) ||
+                          (before != files_.end() && is_remembered(before->second.objects));
   files_[path] = std::move(file);
-  if (aliases) remember_aliases();
+  if (remembered) remember_names();
 }
 
 void Manifests::apply_file(const std::string& path, std::string_view text) {
@@ -198,15 +200,45 @@ void Manifests::apply_file(const std::string& path, std::string_view text) {
 void Manifests::remove_file(const std::string& path) {
   files_.erase(path);
   unreadable_.erase(path);
-  remember_aliases();
+  remember_names();
 }
 
-void Manifests::remember_aliases() {
+void Manifests::remember_names() {
   std::vector<const Translated*> objects;
   for (const auto& [path, file] : files_) {
     for (const Translated& object : file.objects) objects.push_back(&object);
   }
   aliases_ = known_aliases(objects, aliases_);
+
+  std::set<std::string> named, there;
+  for (const Translated* object : objects) {
+    if (const auto* config = std::get_if<CiliumBgpPeerConfig>(&object->object)) {
+      peer_configs_[config->name] = *config;
+      there.insert(config->name);
+    } else if (const auto* cluster = std::get_if<CiliumBgpClusterConfig>(&object->object)) {
+      for (const CiliumBgpInstance& instance : cluster->instances) {
+        for (const CiliumBgpPeer& peer : instance.peers) {
+          if (peer.peer_config) named.insert(*peer.peer_config);
+        }
+      }
+    }
+  }
+  std::erase_if(peer_configs_, [&](const auto& known) {
+    return !named.contains(known.first) && !there.contains(known.first);
+  });
+}
+
+void Manifests::add_peer_configs_that_are_gone(CiliumBgp& cilium, Desired& out) const {
+  std::set<std::string> there;
+  for (const CiliumBgpPeerConfig& config : cilium.peer_configs) there.insert(config.name);
+  for (const auto& [name, config] : peer_configs_) {
+    if (there.contains(name)) continue;
+    cilium.peer_configs.push_back(config);
+    out.problems.push_back(
+        {Severity::Warning, config.source, "CiliumBGPPeerConfig", "", name, "",
+         "is gone, and a CiliumBGPClusterConfig still names it: it is used as it was, until the "
+         "daemon starts again; put it back, or take the peers out of the CiliumBGPClusterConfig"});
+  }
 }
 
 void Manifests::set_unreadable(const std::string& path, const std::string& reason) {
@@ -264,6 +296,7 @@ Desired Manifests::desired() const {
   }
   set_foreign_ones_apart(out, options_);
   const std::set<PeerName> compared = join_metallb(used, aliases_, out);
+  add_peer_configs_that_are_gone(cilium, out);
   resolve_cilium_bgp(cilium, out);
   sort_by_name(out.services);
   sort_by_name(out.pools);

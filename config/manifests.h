@@ -53,12 +53,16 @@ class Manifests {
   };
   const Translated* last_good(const std::string& path, const Translated& bad) const;
 
-  void remember_aliases();
+  // What others name, and goes before they do.
+  void remember_names();
+  void add_peer_configs_that_are_gone(CiliumBgp& cilium, Desired& out) const;
 
   ManifestOptions options_;
   std::map<std::string, File> files_;
   // Of MetalLB's communities: what an advertisement names keeps its value when the definition goes.
   metallb::Aliases aliases_;
+  // Of Cilium: the newest of each that is there, or that a cluster config names.
+  std::map<std::string, CiliumBgpPeerConfig> peer_configs_;
   std::map<std::string, std::string> unreadable_;  // path -> reason
 };
 

@@ -280,6 +280,31 @@ TEST(CiliumModel, PeersThatAreToldDifferentlyHaveAdvertisementsOfTheirOwn) {
   EXPECT_EQ(d.advertisements[2].peers, std::vector{PeerName("c.i.b")});
 }
 
+// A directory is written file by file: nothing is withdrawn for what is missing for a moment.
+TEST(CiliumModel, APeerConfigThatGoesBeforeItsPeersStaysInUse) {
+  Manifests m;
+  m.set_file("cluster.yaml", kTor);
+  m.set_file("config.yaml", kConfig);
+  m.set_file("vips.yaml", kAdvertisement);
+  const Desired before = m.desired();
+  ASSERT_EQ(before.peers.size(), 1u);
+  ASSERT_EQ(before.advertisements.size(), 1u);
+  m.remove_file("config.yaml");
+  const Desired without = m.desired();
+  EXPECT_EQ(without.peers, before.peers);
+  EXPECT_EQ(without.advertisements, before.advertisements);
+  EXPECT_NE(problem(without, "CiliumBGPPeerConfig p: is gone"), "");
+  m.set_file("config.yaml", object("CiliumBGPPeerConfig", "name: p", "families: 7"));
+  EXPECT_EQ(m.desired().advertisements, before.advertisements) << "nor for one that is wrong";
+  m.set_file("config.yaml", kConfig);
+  EXPECT_EQ(problem(m.desired(), "is gone"), "");
+  m.remove_file("config.yaml");
+  m.remove_file("cluster.yaml");
+  EXPECT_TRUE(m.desired().peers.empty());
+  m.set_file("cluster.yaml", kTor);
+  EXPECT_TRUE(m.desired().advertisements.empty()) << "nobody named it meanwhile";
+}
+
 TEST(CiliumModel, WhatDoesNotFitTogetherIsAWarning) {
   const std::string deaf =
       object("CiliumBGPPeerConfig", "name: p", "families: [{afi: ipv4, safi: unicast}]");
