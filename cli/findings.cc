@@ -30,8 +30,9 @@ const json::object& object_of(const json::value* value) {
 
 // What is not said is left out, with what would have set it apart.
 std::string problem_line(const json::object& p) {
-  std::string out =
-      fmt::format("{}:{}: {}", field(p, "file"), field(p, "line"), field(p, "severity"));
+  std::string out = field(p, "file");
+  if (const std::string line = field(p, "line"); line != "0") out += ":" + line;
+  out += ": " + field(p, "severity");
   std::string what = field(p, "kind");
   const std::string ns = field(p, "namespace"), name = field(p, "name");
   if (!name.empty()) what += fmt::format(" {}{}{}", ns, ns.empty() ? "" : "/", name);

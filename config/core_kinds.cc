@@ -78,7 +78,8 @@ void read_service(MapReader& root, Translated& out) {
   out.may_be_service = true;
   if (out.ns.empty()) out.ns = "default";
   MapReader spec = root.map("spec");
-  const std::string type = spec.text("type").value_or("ClusterIP");
+  const std::vector<std::string> types = {"ClusterIP", "NodePort", "LoadBalancer", "ExternalName"};
+  const std::string type = types[spec.choice("type", types).value_or(0)];
   if (type != "LoadBalancer") {
     out.may_be_service = !out.good;
     out.object = UnmanagedService{{out.ns, out.name}, out.source, "its type is " + type};
@@ -107,6 +108,15 @@ void read_service(MapReader& root, Translated& out) {
     service.external_ips.push_back(*address);
     return std::nullopt;
   });
+
+  // Kubernetes has these, too.
+  for (const char* other : {"allocateLoadBalancerNodePorts", "externalName", "healthCheckNodePort",
+                            "internalTrafficPolicy", "loadBalancerSourceRanges",
+                            "publishNotReadyAddresses", "sessionAffinity", "sessionAffinityConfig",
+                            "trafficDistribution", "topologyKeys", "ipFamily"}) {
+    spec.ignore(other);
+  }
+  spec.warn_of_slips();
 
   read_status(root.map("status"), service);
   out.object = std::move(service);
@@ -165,6 +175,14 @@ void read_secret(MapReader& root, Translated& out) {
   out.object = std::move(secret);
 }
 
+// MetalLB's configuration until its version 0.13.
+bool is_metallb_config_map(MapReader& root, const Translated& out) {
+  if (out.kind != "ConfigMap" || !root.has("data")) return false;
+  const std::string config = root.map("data").text("config").value_or("");
+  return config.find("address-pools:") != std::string::npos ||
+         config.find("peer-address:") != std::string::npos;
+}
+
 }  // namespace
 
 bool translate_core(const std::string& api, MapReader& root, Translated& out) {
@@ -173,7 +191,17 @@ bool translate_core(const std::string& api, MapReader& root, Translated& out) {
     read_endpoint_slice(root, metadata, out);
     return true;
   }
+  if (api.rfind("discovery.k8s.io/", 0) == 0 && out.kind == "EndpointSlice") {
+    root.warning("apiVersion", "'" + api + "' is not read: write discovery.k8s.io/v1");
+    return true;
+  }
   if (api != "v1") return false;
+  if (is_metallb_config_map(root, out)) {
+    root.warning("data.config",
+                 "MetalLB's configuration in a ConfigMap is not read, as MetalLB itself does not "
+                 "since 0.13: write IPAddressPool, L2Advertisement, BGPPeer and BGPAdvertisement");
+    return true;
+  }
   if (out.kind == "Service") {
     read_service(root, out);
     return true;

@@ -286,13 +286,16 @@ Desired Manifests::desired() const {
   }
   for (const auto& [path, reason] : unreadable_) {
     out.complete = false;
-    out.problems.push_back({Severity::Error,
-                            {path, 0},
-                            "",
-                            "",
-                            "",
-                            "",
-                            "cannot be read: " + reason + "; what was read before stays in use"});
+    const auto below = files_.lower_bound(path);
+    const bool known = below != files_.end() && below->first.rfind(path, 0) == 0;
+    out.problems.push_back(
+        {Severity::Error,
+         {path, 0},
+         "",
+         "",
+         "",
+         "",
+         "cannot be read: " + reason + (known ? "; what was read before stays in use" : "")});
   }
   set_foreign_ones_apart(out, options_);
   const std::set<PeerName> compared = join_metallb(used, aliases_, out);

@@ -112,7 +112,9 @@ std::optional<bool> MapReader::boolean(const std::string& key) {
   const Value* v = ask(key);
   if (v == nullptr) return std::nullopt;
   if (v->type == Value::Type::Bool) return v->text[0] == 't' || v->text[0] == 'T';
-  error(key, v->describe() + " is neither true nor false");
+  const bool quoted = v->text == "true" || v->text == "false";
+  error(key, quoted ? v->describe() + " is text, and neither true nor false: leave the quotes out"
+                    : v->describe() + " is neither true nor false");
   return std::nullopt;
 }
 
@@ -289,6 +291,19 @@ void MapReader::finish() {
     complain(Severity::Error, key.substr(0, 80), map_->items[i].line,
              "unknown field" + (closest(key, known_) ? did_you_mean(key, known_)
                                                      : "; known are " + join(known_, ", ")));
+  }
+}
+
+void MapReader::warn_of_slips(const std::vector<std::string>& prefixes) {
+  if (map_ == nullptr) return;
+  for (std::size_t i = 0; i < map_->keys.size(); ++i) {
+    const std::string key = map_->keys[i].substr(0, 80);
+    if (std::find(known_.begin(), known_.end(), key) != known_.end()) continue;
+    const bool ours = std::any_of(prefixes.begin(), prefixes.end(),
+                                  [&](const std::string& p) { return key.rfind(p, 0) == 0; });
+    if (!ours && !(prefixes.empty() && closest(key, known_))) continue;
+    complain(Severity::Warning, key, map_->items[i].line,
+             "is not known, and has no effect" + did_you_mean(key, known_));
   }
 }
 

@@ -68,6 +68,9 @@ class MapReader {
 
   // Reports the keys that were never asked for.
   void finish();
+  // Warns of those that were never asked for and begin like this, or if no prefix is given, look
+  // like one that was: for maps of Kubernetes' own, where a strange key is nobody's fault.
+  void warn_of_slips(const std::vector<std::string>& prefixes = {});
 
  private:
   const Value* ask(const std::string& key);

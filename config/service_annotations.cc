@@ -42,9 +42,21 @@ class WishReader {
     read_sharing();
     // In doubt what it holds stays: a request would have it give up other IPs.
     if (!service_.invalid_request.empty()) service_.requested.clear();
+    warn_of_slips();
   }
 
  private:
+  // An annotation of a dialect that nobody reads is a slip of the pen, and an IP that is not the
+  // one that was asked for.
+  void warn_of_slips() {
+    for (const char* written :
+         {"metallb.io/ip-allocated-from-pool", "metallb.universe.tf/ip-allocated-from-pool"}) {
+      annotations_.ignore(written);  // by MetalLB itself
+    }
+    annotations_.warn_of_slips({"herald.io/", "lbipam.cilium.io/", "io.cilium/lb-ipam-",
+                                "metallb.io/", "metallb.universe.tf/"});
+  }
+
   // As Cilium and MetalLB: a new name that is there hides the old one, even if it is empty.
   std::optional<Wish> find(const Names& names) {
     std::optional<Wish> out;
@@ -59,9 +71,11 @@ class WishReader {
     return out;
   }
 
+  // A problem names the field before its sentence; so the sentence need not begin with it.
   void refuse(MapReader& from, const std::string& key, const std::string& sentence) {
     if (service_.invalid_request.empty()) service_.invalid_request = sentence;
-    from.fault(key, sentence);
+    const std::string by = (&from == &spec_ ? kField : key) + ": ";
+    from.fault(key, sentence.rfind(by, 0) == 0 ? sentence.substr(by.size()) : sentence);
   }
   void refuse_both(const Wish& a, const Wish& b) {
     refuse(annotations_, b.by,

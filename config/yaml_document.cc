@@ -243,6 +243,8 @@ YamlFile parse_yaml(std::string_view text) {
 
 std::vector<DocumentText> split_documents(std::string_view text) {
   std::vector<DocumentText> out;
+  // The byte order mark that some editors write; the parser takes it within a line for a key's.
+  if (text.substr(0, 3) == "\xef\xbb\xbf") text.remove_prefix(3);
   std::size_t begin = 0, at = 0;
   int line = 1, begin_line = 1;
   while (at < text.size()) {
