@@ -1,5 +1,5 @@
-// cli/announced.h: from where an IP is announced, in one cell: "l2 n1/eth0; bgp n1>tor-1"; or
-// why it is not: "no: NoPolicy".
+// cli/announced.h: from where the IPs of a service are announced, in one cell: "l2 n1/eth0; bgp
+// n1,n2>tor-1"; or why not: "no: NoPolicy".
 #pragma once
 
 #include <string>
@@ -9,7 +9,7 @@
 
 namespace herald::cli {
 
-// Of the list of announcements under `key`.
-std::string announced(const boost::json::object& object, std::string_view key);
+// Of the list of announcements under `key`. all: every node and peer by its name, else only few.
+std::string announced(const boost::json::object& object, std::string_view key, bool all);
 
 }  // namespace herald::cli

@@ -2,6 +2,8 @@
 
 #include <fmt/core.h>
 
+#include <map>
+#include <set>
 #include <vector>
 
 #include <boost/json.hpp>
@@ -52,18 +54,54 @@ std::string counted(std::size_t n, const char* word) {
   return fmt::format("{} {}{}", n, word, n == 1 ? "" : "s");
 }
 
+// IPs that are not announced: each cause once.
+struct Silences {
+  std::map<std::string, std::set<std::string>> ips_of;  // by cause
+
+  void add(const json::object& service) {
+    for (const json::value& value : list(service, "announcements")) {
+      const json::object& a = object_of(&value);
+      const std::string ip = field(a, "ip"), message = field(a, "message");
+      const std::string begin = ip + " is not announced: ";
+      if (field(a, "via") != "none" || message.rfind(begin, 0) != 0) continue;
+      ips_of[field(a, "reason") + ": " + message.substr(begin.size())].insert(ip);
+    }
+  }
+
+  std::string text() const {
+    constexpr std::size_t kShown = 3;
+    std::string out;
+    for (const auto& [cause, ips] : ips_of) {
+      std::vector<std::string> shown(ips.begin(), ips.end());
+      if (shown.size() > kShown) {
+        shown.resize(kShown);
+        shown.push_back(fmt::format("and {} more", ips.size() - kShown));
+      }
+      out += printable(fmt::format("not announced: {}: {}", join(shown, ", "), cause)) + "\n";
+    }
+    return out;
+  }
+};
+
 std::string service_table(const json::array& services, bool wide) {
   std::vector<Row> rows;
   std::string refusals;
+  std::size_t others = 0;
+  Silences silences;
   for (const json::value& value : services) {
     const json::object& s = object_of(&value);
     const json::object& allocated = object_of(s.if_contains("allocated"));
     const std::string reason = field(allocated, "reason"), message = field(allocated, "message");
+    if (!wide && reason == "NotManaged" && message.find(": its type is ") != std::string::npos) {
+      ++others;  // most of a cluster's
+      continue;
+    }
+    silences.add(s);
     Row row{field(s, "namespace"), field(s, "name"), field(s, "ips"),
-            field(s, "pool"),      reason,           announced(s, "announcements")};
+            field(s, "pool"),      reason,           announced(s, "announcements", wide)};
     if (wide) row.push_back(message);
     rows.push_back(std::move(row));
-    if (!wide && reason != "Allocated" && reason != "NotManaged") {
+    if (!wide && reason != "Allocated") {
       refusals += printable(fmt::format("{}/{}: {}: {}", field(s, "namespace"), field(s, "name"),
                                         reason, message)) +
                   "\n";
@@ -71,7 +109,15 @@ std::string service_table(const json::array& services, bool wide) {
   }
   Row header{"NAMESPACE", "NAME", "IPS", "POOL", "REASON", "ANNOUNCED"};
   if (wide) header.push_back("MESSAGE");
-  return render_table(header, rows) + (refusals.empty() ? "" : "\n" + refusals);
+  std::string out = rows.empty() ? "" : render_table(header, rows);
+  if (others > 0) {
+    out += fmt::format("{}{} of another type than LoadBalancer: -o wide lists them\n",
+                       out.empty() ? "" : "\n", counted(others, "service"));
+  }
+  for (const std::string& more : {refusals, silences.text()}) {
+    if (!more.empty()) out += "\n" + more;
+  }
+  return out;
 }
 
 std::string pool_table(const json::array& pools) {

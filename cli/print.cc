@@ -23,6 +23,10 @@ namespace {
 
 namespace json = boost::json;
 
+std::string every_announcement(const json::object& object, std::string_view key) {
+  return announced(object, key, true);
+}
+
 std::string milliseconds(const json::object& object, std::string_view key) {
   const std::string text = field(object, key);
   return text.empty() ? text : text + "ms";
@@ -58,7 +62,7 @@ const std::vector<Listing>& listings() {
         {"IPS", "ips"},
         {"POOL", "pool"},
         {"REASON", "reason"},
-        {"ANNOUNCED", "announcements", false, &announced},
+        {"ANNOUNCED", "announcements", false, &every_announcement},
         {"MESSAGE", "message", true}}},
       {"ips",
        {{"IP", "ip"},

@@ -10,6 +10,31 @@ namespace {
 
 using Owners = std::map<IpAddress, NodeName>;
 
+// sentence() speaks of one node.
+const char* of_all_nodes(Hold why) {
+  switch (why) {
+    case Hold::NoPolicy:
+      return "no L2AnnouncementPolicy or BGPAdvertisement selects this service, pool and kind of "
+             "address";
+    case Hold::NoEligibleNode:
+      return "the policies that select it select no node: compare their nodeSelectors with the "
+             "labels of the nodes";
+    case Hold::NoPeer:
+      return "no BGPPeer of the advertisements that select it has a session from their nodes: see "
+             "the PEER table, and the peers of the advertisements";
+    case Hold::PeerFamily:
+      return "the BGPPeer does not carry this address family: see its families";
+    case Hold::NodesExcluded:
+      return "the label node.kubernetes.io/exclude-from-external-load-balancers excludes the node";
+    case Hold::NoLocalEndpoints:
+      return "externalTrafficPolicy is Local and no endpoint of the service is on a selected node";
+    case Hold::NoInterface:
+      return "no node has a usable link that the policy's interfaces select";
+    default:
+      return sentence(why);
+  }
+}
+
 // As the table's editor goes: shard by shard, an owner that may keep its IP keeps it.
 Owners choose_owners(const coord::TablePlan& plan, const Owners& present) {
   Owners out;
@@ -61,6 +86,7 @@ void tell_l2(const Policies& policies, const std::vector<PlannedNode>& nodes, co
     for (const L2Scope& scope : scopes) {
       const L2Scope::Seat seat = scope.seat(vip, picks);
       here.l2 = std::max(here.l2, seat.why);
+      here.in_the_way.insert(seat.why);
       if (owner == owners.end() || scope.node().name != owner->second || !seat.may()) continue;
       Announcement a;
       a.node = owner->second;
@@ -105,6 +131,7 @@ void tell_bgp(const Policies& policies, const std::vector<PlannedNode>& nodes, c
           if (picks[i].picks.empty()) continue;
           const auto offer = scope.offer(out[i].ip, picks[i], owner[i]);
           out[i].bgp = std::max(out[i].bgp, offer.why);
+          out[i].in_the_way.insert(offer.why);
           for (const RouteScope::Share& share : offer.shares) {
             if (back && given_by_others.contains(share.prefix)) continue;
             given.push_back({i, share});
@@ -135,6 +162,21 @@ void tell_bgp(const Policies& policies, const std::vector<PlannedNode>& nodes, c
 
 }  // namespace
 
+std::string why_not(const IpAnnouncements& ip, bool no_node) {
+  const Hold why = ip.why();
+  if (why == Hold::NoEligibleNode && no_node) {
+    return "no node is known: add the Node objects (kubectl get nodes -o yaml), or ask a running "
+           "daemon";
+  }
+  std::string out = of_all_nodes(why);
+  for (const Hold other : ip.in_the_way) {
+    if (other > Hold::NoEligibleNode && other != why) {
+      out += std::string("; on other nodes, or for other peers: ") + of_all_nodes(other);
+    }
+  }
+  return out;
+}
+
 Hold IpAnnouncements::why() const {
   return announced.empty() ? std::max(l2, bgp) : Hold::None;
 }
@@ -155,7 +197,7 @@ std::vector<IpAnnouncements> announcements(const Policies& policies, const ipam:
   const Owners chosen = choose_owners(place(policies, holdings, places), owners);
   std::vector<IpAnnouncements> out;
   out.reserve(holdings.size());
-  for (const auto& [vip, services] : holdings) out.push_back({vip, {}, {}, {}});
+  for (const auto& [vip, services] : holdings) out.push_back({vip, {}, {}, {}, {}});
   tell_l2(policies, nodes, chosen, holdings, out);
   tell_bgp(policies, nodes, chosen, holdings, out);
   for (IpAnnouncements& here : out) {

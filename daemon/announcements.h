@@ -4,6 +4,7 @@
 
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -37,9 +38,12 @@ struct IpAnnouncements {
   IpAddress ip;
   std::vector<Announcement> announced;  // L2 first; BGP by node, peer and prefix
   Hold l2 = Hold::None, bgp = Hold::None;
+  std::set<Hold> in_the_way;  // of some node or peer
   // None: it is announced in some way; else what is in the way, the one that says more.
   Hold why() const;
 };
+// The sentence for why(): for an operator who sees all nodes. no_node: none is known at all.
+std::string why_not(const IpAnnouncements& ip, bool no_node);
 
 // For every IP of `holdings`, in its order. owners: who has an IP now, and keeps it if it may.
 std::vector<IpAnnouncements> announcements(const Policies& policies, const ipam::Holdings& holdings,

@@ -31,9 +31,9 @@ bool tell_announcements(const ManifestPlan& plan, const IpAddress& ip, Story& st
       story.fact(fmt::format("{} is announced {}", to_string(ip), how(a)));
     }
     if (here.why() == Hold::None) return true;
-    story.fact(fmt::format("{} is not announced: {}: {}", to_string(ip), code(here.why()),
-                           sentence(here.why())));
-    story.advise(sentence(here.why()));
+    const std::string why = why_not(here, plan.no_node);
+    story.fact(fmt::format("{} is not announced: {}: {}", to_string(ip), code(here.why()), why));
+    story.advise(why);
   }
   return false;
 }

@@ -59,6 +59,7 @@ ManifestPlan plan_offline(const Policies& wanted) {
   out.allocation = allocate(wanted, coord::Table{}, {}, {});
   out.announced = announcements(wanted, out.allocation.holdings, nodes);
   out.peers = sessions(wanted.desired(), nodes);
+  out.no_node = nodes.empty();
   return out;
 }
 
@@ -79,6 +80,7 @@ ManifestPlan plan_on(const Node& node, const Policies& wanted, Instant now) {
       allocate(wanted, node.table(), {{}, pools_told(wanted, node.statuses())}, node.statuses());
   out.announced = announcements(wanted, out.allocation.holdings, nodes, owners);
   out.peers = sessions(wanted.desired(), nodes);
+  out.no_node = nodes.empty();
   out.changes = changes(holdings_of(node.table()), out.allocation.plan);
   return out;
 }

@@ -83,19 +83,19 @@ json::object announcement_wire(const IpAddress& ip, const Announcement& a, const
           {"reason", "Announced"}};
 }
 
-json::array announced_wire(const IpAnnouncements& ip, const Desired& desired) {
+json::array announced_wire(const IpAnnouncements& ip, const Desired& desired, bool no_node) {
   json::array out;
   for (const Announcement& a : ip.announced) {
     out.push_back(announcement_wire(ip.ip, a, desired));
   }
   if (const Hold why = ip.why(); why != Hold::None) {
-    out.push_back(json::object{
-        {"ip", to_string(ip.ip)},
-        {"via", "none"},
-        {"nodes", json::array{}},
-        {"interfaces", json::array{}},
-        {"reason", code(why)},
-        {"message", fmt::format("{} is not announced: {}", to_string(ip.ip), sentence(why))}});
+    out.push_back(json::object{{"ip", to_string(ip.ip)},
+                               {"via", "none"},
+                               {"nodes", json::array{}},
+                               {"interfaces", json::array{}},
+                               {"reason", code(why)},
+                               {"message", fmt::format("{} is not announced: {}", to_string(ip.ip),
+                                                       why_not(ip, no_node))}});
   }
   return out;
 }
@@ -146,7 +146,7 @@ std::string plan_wire(const Policies& wanted, const ManifestPlan& plan) {
   std::map<ObjectName, json::array> announced;
   auto ip = plan.announced.begin();
   for (const auto& [vip, holders] : plan.allocation.holdings) {
-    for (json::value& one : announced_wire(*ip++, desired)) {
+    for (json::value& one : announced_wire(*ip++, desired, plan.no_node)) {
       for (const ObjectName& holder : holders) announced[holder].push_back(one);
     }
   }

@@ -53,7 +53,9 @@ void Story::take_problems(std::vector<Problem> found) {
   std::stable_sort(problems.begin(), problems.end(),
                    [](const Problem& a, const Problem& b) { return a.severity < b.severity; });
   for (const Problem& p : problems) facts.push_back(to_string(p));
-  if (!problems.empty()) advise(to_string(problems.front()));
+  if (!problems.empty() && problems.front().severity == Severity::Error) {
+    advise(to_string(problems.front()));
+  }
 }
 
 json::object Story::to_json() const {
@@ -64,7 +66,8 @@ json::object Story::to_json() const {
   out["problems"] = std::move(listed);
   out["facts"] = strings(facts);
   out["chain"] = strings(facts);
-  out["remedy"] = remedy;
+  // A warning is the remedy if there is nothing worse.
+  out["remedy"] = remedy.empty() && !problems.empty() ? to_string(problems.front()) : remedy;
   return out;
 }
 

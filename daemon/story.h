@@ -33,7 +33,7 @@ struct Story {
   void advise(const std::string& what) {
     if (remedy.empty()) remedy = what;
   }
-  // Problems become the first facts, the worst one the remedy.
+  // Problems become the first facts; an error is the remedy, a warning if there is no other.
   void take_problems(std::vector<Problem> found);
   bool keeps_old_version() const;
   boost::json::object to_json() const;

@@ -65,6 +65,34 @@ TEST(Findings, APlanIsTablesRefusalsAndChanges) {
             "  default/web: no IP -> 10.0.0.1\n");
 }
 
+TEST(Findings, APlanOfALargeClusterStaysReadable) {
+  const auto bgp = [](const std::string& node, const std::string& peer) {
+    return R"({"ip":"10.0.0.1","via":"bgp","node":")" + node + R"(","peer":")" + peer + R"("},)";
+  };
+  std::string all;
+  for (const char* node : {"n1", "n2", "n3"}) all += bgp(node, "tor-1") + bgp(node, "tor-2");
+  const std::string reply = R"({"ok":true,"data":{"services":[
+      {"namespace":"a","name":"web","ips":["10.0.0.1","fd00::1"],"pool":"lan",
+       "allocated":{"reason":"Allocated","message":""},"announcements":[)" +
+                            all + bgp("n1", "lab") + R"({"ip":"fd00::1","via":"none",
+       "reason":"PeerFamily","message":"fd00::1 is not announced: no"}]},
+      {"namespace":"a","name":"dns","ips":[],"pool":"",
+       "allocated":{"reason":"NotManaged","message":"a/dns is not served: its type is ClusterIP"},
+       "announcements":[]}]}})";
+  EXPECT_EQ(
+      answer({.command = "plan"}, Format::Table, reply).out,
+      "NAMESPACE  NAME  IPS               POOL  REASON     ANNOUNCED\n"
+      "a          web   10.0.0.1,fd00::1  lan   Allocated  bgp n1>lab; bgp 3 nodes>tor-1,tor-2; "
+      "fd00::1 no: PeerFamily\n"
+      "\n"
+      "1 service of another type than LoadBalancer: -o wide lists them\n"
+      "\n"
+      "not announced: fd00::1: PeerFamily: no\n");
+  const std::string wide = answer({.command = "plan"}, Format::Wide, reply).out;
+  EXPECT_THAT(wide, HasSubstr("bgp n1,n2,n3>tor-1,tor-2"));
+  EXPECT_THAT(wide, HasSubstr("its type is ClusterIP"));
+}
+
 TEST(Findings, NonsenseDoesNoHarm) {
   for (const char* reply :
        {R"({"ok":true,"data":{"problems":[1,{"line":{}}],"services":3}})",
