@@ -31,7 +31,7 @@ struct ManifestPlan {
   Allocation allocation;                   // decisions in the order of Desired::services
   std::vector<IpAnnouncements> announced;  // of each IP of allocation.holdings, in its order
   std::vector<PlannedPeer> peers;
-  bool no_node = false;  // none is known, so nothing can be announced
+  bool no_node = false;                          // none is known, so nothing can be announced
   std::optional<std::vector<IpChange>> changes;  // none: nothing to compare with
 };
 
