@@ -130,11 +130,15 @@ std::string pool_table(const json::array& pools) {
   return render_table({"POOL", "TOTAL", "USED", "AVAILABLE", "REASON"}, rows);
 }
 
-std::string peer_table(const json::array& peers) {
+std::string peer_table(const json::array& peers, bool wide) {
+  constexpr std::size_t kNamed = 6;
   std::vector<Row> rows;
   for (const json::value& value : peers) {
     const json::object& p = object_of(&value);
-    rows.push_back({field(p, "name"), field(p, "nodes"), field(p, "reason")});
+    const std::size_t nodes = list(p, "nodes").size();
+    rows.push_back({field(p, "name"),
+                    wide || nodes <= kNamed ? field(p, "nodes") : counted(nodes, "node"),
+                    field(p, "reason")});
   }
   return render_table({"PEER", "NODES", "REASON"}, rows);
 }
@@ -179,7 +183,7 @@ std::string plan_text(const json::object& data, bool wide) {
     blocks.push_back(pool_table(pools));
   }
   if (const json::array& peers = list(data, "peers"); !peers.empty()) {
-    blocks.push_back(peer_table(peers));
+    blocks.push_back(peer_table(peers, wide));
   }
   if (data.contains("changes")) {
     const json::array& changes = list(data, "changes");

@@ -78,7 +78,8 @@ TEST(Findings, APlanOfALargeClusterStaysReadable) {
        "reason":"PeerFamily","message":"fd00::1 is not announced: no"}]},
       {"namespace":"a","name":"dns","ips":[],"pool":"",
        "allocated":{"reason":"NotManaged","message":"a/dns is not served: its type is ClusterIP"},
-       "announcements":[]}]}})";
+       "announcements":[]}],
+    "peers":[{"name":"tor-1","nodes":["1","2","3","4","5","6","7"],"reason":""}]}})";
   EXPECT_EQ(
       answer({.command = "plan"}, Format::Table, reply).out,
       "NAMESPACE  NAME  IPS               POOL  REASON     ANNOUNCED\n"
@@ -87,10 +88,12 @@ TEST(Findings, APlanOfALargeClusterStaysReadable) {
       "\n"
       "1 service of another type than LoadBalancer: -o wide lists them\n"
       "\n"
-      "not announced: fd00::1: PeerFamily: no\n");
+      "not announced: fd00::1: PeerFamily: no\n\n"
+      "PEER   NODES    REASON\ntor-1  7 nodes  -\n");
   const std::string wide = answer({.command = "plan"}, Format::Wide, reply).out;
   EXPECT_THAT(wide, HasSubstr("bgp n1,n2,n3>tor-1,tor-2"));
   EXPECT_THAT(wide, HasSubstr("its type is ClusterIP"));
+  EXPECT_THAT(wide, HasSubstr("1,2,3,4,5,6,7"));
 }
 
 TEST(Findings, NonsenseDoesNoHarm) {
