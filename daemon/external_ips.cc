@@ -50,7 +50,8 @@ ExternalIps take_external_ips(const Policies& policies, const Statuses& statuses
   for (auto& [ip, services] : listed) {
     std::sort(services.begin(), services.end());
     services.erase(std::unique(services.begin(), services.end()), services.end());
-    std::vector<ObjectName> had;  // as their external IP
+    std::vector<ObjectName> had;      // as their external IP
+    std::vector<ObjectName> missing;  // who have it, and may be in a file that cannot be read
     std::vector<ObjectName>* holders = nullptr;
     if (const auto held = holdings.find(ip); held != holdings.end()) {
       const auto external = [&, &names = services](const ObjectName& s) {
@@ -59,8 +60,13 @@ ExternalIps take_external_ips(const Policies& policies, const Statuses& statuses
       std::copy_if(held->second.begin(), held->second.end(), std::back_inserter(had), external);
       std::erase_if(held->second, external);
       // Beside external ones there is no allocation: the rest have dropped it from their lists.
-      if (!had.empty())
+      if (!had.empty()) {
+        for (const ObjectName& s : held->second) {
+          const bool lost = !policies.desired().complete && policies.service(s) == nullptr;
+          if (lost && !has(s, ip)) missing.push_back(s);
+        }
         std::erase_if(held->second, [&, &vip = ip](const ObjectName& s) { return !has(s, vip); });
+      }
       holders = &held->second;
       if (holders->empty()) {
         holdings.erase(held);
@@ -82,6 +88,11 @@ ExternalIps take_external_ips(const Policies& policies, const Statuses& statuses
         out.dropped.push_back({ip, name});
       }
     }
+    if (missing.empty()) continue;
+    const auto wanted = out.wanted.find(ip);
+    auto& with = wanted != out.wanted.end() ? wanted->second : holdings[ip];
+    with.insert(with.end(), missing.begin(), missing.end());
+    std::sort(with.begin(), with.end());
   }
   return out;
 }

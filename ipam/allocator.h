@@ -30,8 +30,8 @@ struct Input {
   const std::vector<Pool>& pools;
   const std::vector<NamespaceObject>& namespaces;
   const std::vector<Service>& services;
-  const Holdings& holdings;
-  bool complete = false;  // Desired::complete: a service that is missing is surely not wanted
+  const Holdings& holdings;  // a holder without a name: no service has the IP from a pool
+  bool complete = false;     // Desired::complete: a service that is missing is surely not wanted
   // Released IPs that are kept for the service that had them (Pool::release_hold): nobody else gets
   // them, and it gets them rather than others.
   std::map<IpAddress, ObjectName> resting = {};

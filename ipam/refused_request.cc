@@ -89,6 +89,12 @@ Refusal refuse_held(const IpAddress& ip, const ObjectName& holder) {
 }
 
 Refusal refuse_gone(const IpAddress& ip, const ObjectName& holder) {
+  if (holder == ObjectName{}) {
+    return {Reason::AlreadyAllocated,
+            fmt::format("{} is in spec.externalIPs of a service, or about to be released: ask for "
+                        "another address, or take it out of there",
+                        to_string(ip))};
+  }
   return {Reason::AlreadyAllocated,
           fmt::format("{} is still held for {}, which the manifests lack: it is given when it has "
                       "been released",

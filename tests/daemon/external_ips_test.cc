@@ -79,6 +79,11 @@ TEST(ExternalIps, AreReleasedWhenNoPolicyAnnouncesThemAnyMore) {
   EXPECT_THAT(after.plan.released, ElementsAre(ipam::Holding{ip("192.0.2.1"), kA}));
   w.desired.complete = false;
   EXPECT_TRUE(allocated(w, before.holdings).holdings.contains(ip("192.0.2.1")));
+  // Of two, one is in a file that cannot be read: it may well be wanted.
+  w.desired.services.pop_back();
+  w.l2().addresses = {AddressKind::ExternalIP};
+  EXPECT_THAT(allocated(w, {{ip("192.0.2.1"), {kA, kB}}}).holdings.at(ip("192.0.2.1")),
+              ElementsAre(kA, kB));
   World none;
   none.service("a", {}).external_ips = {ip("192.0.2.1")};
   EXPECT_FALSE(allocated(none, {}).holdings.contains(ip("192.0.2.1")));
@@ -106,6 +111,16 @@ TEST(ExternalIps, OneInAPoolIsNotGivenToAnybodyElse) {
     ASSERT_EQ(d.ips.size(), 1u);
     EXPECT_NE(d.ips[0].ip, ip("10.20.30.0"));
   }
+}
+
+TEST(ExternalIps, WhoAsksForOneIsToldWhoseItIs) {
+  World w = two();
+  w.desired.services[0].requested = {ip("10.20.30.7")};
+  w.desired.services[1].external_ips = {ip("10.20.30.7")};
+  const Allocation now = allocated(w, {{ip("10.20.30.7"), {kB}}});
+  EXPECT_THAT(now.holdings.at(ip("10.20.30.7")), ElementsAre(kB));
+  EXPECT_EQ(now.plan.decisions[0].reason, ipam::Reason::AlreadyAllocated);
+  EXPECT_THAT(now.plan.decisions[0].message, testing::HasSubstr("spec.externalIPs of a service"));
 }
 
 TEST(ExternalIps, AnIpThatTheServiceWasGivenIsNoExternalOne) {
