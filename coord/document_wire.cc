@@ -7,6 +7,7 @@
 #include <boost/json.hpp>
 
 #include "base/bytes.h"
+#include "base/lists.h"
 #include "base/text.h"
 
 namespace herald::coord {
@@ -264,12 +265,6 @@ class Cursor {
   const Cursor* up_ = nullptr;
   std::string name_;
 };
-
-template <typename T>
-void sort_unique(std::vector<T>& list) {
-  std::sort(list.begin(), list.end());
-  list.erase(std::unique(list.begin(), list.end()), list.end());
-}
 
 Duration read_term(const Cursor& in) {
   const std::uint64_t ns = in.number();

@@ -7,18 +7,10 @@
 #include <set>
 #include <utility>
 
+#include "base/lists.h"
 #include "ipam/matching.h"
 
 namespace herald::daemon {
-namespace {
-
-template <typename T>
-bool contains(const std::vector<T>& list, const T& item) {
-  return std::find(list.begin(), list.end(), item) != list.end();
-}
-
-}  // namespace
-
 ipam::Holdings holdings_of(const coord::Table& table) {
   ipam::Holdings out;
   for (unsigned s = 0; s < coord::kShards; ++s) {

@@ -12,6 +12,7 @@
 #include "daemon/explain_wishes.h"
 #include "daemon/lease_view.h"
 #include "daemon/operations.h"
+#include "daemon/reply_wire.h"
 #include "daemon/story.h"
 
 namespace herald::daemon {

@@ -5,6 +5,7 @@
 
 #include <boost/json.hpp>
 
+#include "base/lists.h"
 #include "base/text.h"
 #include "config/interface_match.h"
 #include "daemon/reply_wire.h"
@@ -109,8 +110,7 @@ std::vector<std::string> tell_services(const View& view, const Policy& policy, S
   }
   story.fact(fmt::format("services selected (serviceSelector {}): {}",
                          to_string(policy.service_selectors), some(selected)));
-  std::sort(ips.begin(), ips.end());
-  ips.erase(std::unique(ips.begin(), ips.end()), ips.end());
+  sort_unique(ips);
   story.fact(
       fmt::format("their IPs{}: {}", policy.pools.all() ? "" : " in the pools named", some(ips)));
   story.set("services", strings(selected));

@@ -7,6 +7,7 @@
 
 #include "base/text.h"
 #include "daemon/lease_view.h"
+#include "daemon/reply_wire.h"
 #include "daemon/story.h"
 
 namespace herald::daemon {

@@ -5,16 +5,9 @@
 #include <algorithm>
 #include <utility>
 
+#include "base/lists.h"
+
 namespace herald::daemon {
-namespace {
-
-template <typename T>
-bool contains(const std::vector<T>& list, const T& item) {
-  return std::find(list.begin(), list.end(), item) != list.end();
-}
-
-}  // namespace
-
 std::string sentence(const RefusedExternal& refused) {
   return fmt::format(
       "externalIPs: {} is the load balancer IP of service {} and stays with it: service {} can "
@@ -48,8 +41,7 @@ ExternalIps take_external_ips(const Policies& policies, const Statuses& statuses
     }
   }
   for (auto& [ip, services] : listed) {
-    std::sort(services.begin(), services.end());
-    services.erase(std::unique(services.begin(), services.end()), services.end());
+    sort_unique(services);
     std::vector<ObjectName> had;      // as their external IP
     std::vector<ObjectName> missing;  // who have it, and may be in a file that cannot be read
     std::vector<ObjectName>* holders = nullptr;

@@ -6,6 +6,8 @@
 
 #include <boost/json.hpp>
 
+#include "daemon/reply_wire.h"
+
 namespace herald::daemon {
 namespace {
 
@@ -65,12 +67,6 @@ Result<OperatorRequest> parse(const Command& command, const json::object& o) {
   return out;
 }
 
-json::array texts(const std::vector<IpAddress>& ips) {
-  json::array out;
-  for (const IpAddress& ip : ips) out.emplace_back(to_string(ip));
-  return out;
-}
-
 }  // namespace
 
 std::optional<Result<OperatorRequest>> parse_operator_request(std::string_view line) {
@@ -86,18 +82,13 @@ std::optional<Result<OperatorRequest>> parse_operator_request(std::string_view l
 }
 
 std::string to_line(const OperatorAnswer& answer) {
-  if (!answer.accepted) {
-    return json::serialize(json::object{{"ok", false}, {"error", answer.message}});
-  }
-  return json::serialize(json::object{
-      {"ok", true},
-      {"data",
-       json::object{{"message", answer.message},
-                    {"node", answer.node.str()},
-                    {"complete", answer.complete},
-                    {"handed_over", texts(answer.handed_over)},
-                    {"kept", texts(answer.kept)},
-                    {"warnings", json::array(answer.warnings.begin(), answer.warnings.end())}}}});
+  if (!answer.accepted) return refused(answer.message);
+  return accepted({{"message", answer.message},
+                   {"node", answer.node.str()},
+                   {"complete", answer.complete},
+                   {"handed_over", strings(answer.handed_over)},
+                   {"kept", strings(answer.kept)},
+                   {"warnings", strings(answer.warnings)}});
 }
 
 }  // namespace herald::daemon

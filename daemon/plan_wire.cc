@@ -24,16 +24,6 @@ json::object allocated(const char* status, const std::string& reason, const std:
   return {{"status", status}, {"reason", reason}, {"message", message}};
 }
 
-json::array texts(const std::vector<IpAddress>& ips) {
-  json::array out;
-  for (const IpAddress& ip : ips) out.emplace_back(to_string(ip));
-  return out;
-}
-
-json::array words_of(const std::vector<std::string>& list) {
-  return json::array(list.begin(), list.end());
-}
-
 json::object attributes_wire(const bgp::RouteAttributes& a, const BgpPeer& peer, Asn local) {
   json::array communities, large, path;
   for (const std::uint32_t c : a.communities) {
@@ -68,7 +58,7 @@ json::object announcement_wire(const IpAddress& ip, const Announcement& a, const
     return {{"ip", to_string(ip)},
             {"via", "l2"},
             {"nodes", json::array{a.node.str()}},
-            {"interfaces", words_of(a.interfaces)},
+            {"interfaces", strings(a.interfaces)},
             {"reason", "Announced"}};
   }
   const auto peer = std::find_if(desired.peers.begin(), desired.peers.end(),
@@ -175,8 +165,8 @@ std::string plan_wire(const Policies& wanted, const ManifestPlan& plan) {
     for (const IpChange& change : *plan.changes) {
       changes.push_back(json::object{{"namespace", change.service.ns},
                                      {"name", change.service.name},
-                                     {"from", texts(change.from)},
-                                     {"to", texts(change.to)}});
+                                     {"from", strings(change.from)},
+                                     {"to", strings(change.to)}});
     }
     out["changes"] = std::move(changes);
   }

@@ -4,13 +4,10 @@
 #include <type_traits>
 #include <utility>
 
+#include "base/lists.h"
+
 namespace herald::daemon {
 namespace {
-
-template <typename T>
-bool contains(const std::vector<T>& list, const T& item) {
-  return std::find(list.begin(), list.end(), item) != list.end();
-}
 
 // Which kinds of address a VIP is to one of its services. One in a pool may have been allocated to
 // a service that lists it as well.

@@ -21,4 +21,14 @@ json::value count(Uint128 n) {
   return json::value(to_string(n));
 }
 
+json::array strings(const std::vector<std::string>& list) {
+  return json::array(list.begin(), list.end());
+}
+
+json::array strings(const std::vector<IpAddress>& ips) {
+  json::array out;
+  for (const IpAddress& ip : ips) out.emplace_back(to_string(ip));
+  return out;
+}
+
 }  // namespace herald::daemon

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <string>
+#include <vector>
 
 #include <boost/json/fwd.hpp>
 
@@ -16,5 +17,7 @@ std::string refused(const std::string& why);
 
 // A number; over 2^63 text, as readers of JSON would lose its digits.
 boost::json::value count(Uint128 n);
+boost::json::array strings(const std::vector<std::string>& list);
+boost::json::array strings(const std::vector<IpAddress>& ips);
 
 }  // namespace herald::daemon

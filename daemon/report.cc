@@ -28,10 +28,6 @@ json::array names(const std::vector<ObjectName>& list) {
   return out;
 }
 
-json::array strings(const std::vector<std::string>& list) {
-  return json::array(list.begin(), list.end());
-}
-
 // "2026-11-21T08:00:00.123Z" (RFC 3339).
 std::string rfc3339(std::chrono::system_clock::time_point t) {
   const auto second = std::chrono::floor<std::chrono::seconds>(t);

@@ -7,13 +7,10 @@
 #include <set>
 #include <tuple>
 
+#include "base/lists.h"
+
 namespace herald::daemon {
 namespace {
-
-template <typename T>
-bool contains(const std::vector<T>& list, const T& item) {
-  return std::find(list.begin(), list.end(), item) != list.end();
-}
 
 // Whether some peer hears both. None listed: all.
 bool share_a_peer(const BgpAdvertisement& a, const BgpAdvertisement& b) {
@@ -34,12 +31,6 @@ void add(const BgpAdvertisement& a, bgp::RouteAttributes& to) {
   if (a.local_pref) to.local_pref = std::max(to.local_pref.value_or(0), *a.local_pref);
   if (a.med) to.med = std::min(to.med.value_or(*a.med), *a.med);
   to.as_path_prepend = std::max(to.as_path_prepend, a.as_path_prepend);
-}
-
-template <typename T>
-void sort_unique(std::vector<T>& list) {
-  std::sort(list.begin(), list.end());
-  list.erase(std::unique(list.begin(), list.end()), list.end());
 }
 
 }  // namespace

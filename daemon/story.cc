@@ -7,6 +7,7 @@
 #include <boost/json.hpp>
 
 #include "base/text.h"
+#include "daemon/reply_wire.h"
 
 namespace herald::daemon {
 
@@ -92,10 +93,6 @@ std::string some(const std::vector<std::string>& names) {
 
 std::string place_of(const Source& source) {
   return fmt::format("{}:{}", source.file, source.line);
-}
-
-json::array strings(const std::vector<std::string>& list) {
-  return json::array(list.begin(), list.end());
 }
 
 }  // namespace herald::daemon

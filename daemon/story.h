@@ -46,7 +46,6 @@ std::vector<Problem> problems_of(const Desired& desired, const std::vector<std::
 // "n1, n2, n3 and 4 more"; "none".
 std::string some(const std::vector<std::string>& names);
 std::string place_of(const Source& source);
-boost::json::array strings(const std::vector<std::string>& list);
 
 // One for each kind; nullopt: no such object, nor any problem of it.
 std::optional<Story> explain_service(const View& view, const ObjectName& name);

@@ -7,6 +7,7 @@
 #include <set>
 #include <utility>
 
+#include "base/lists.h"
 #include "base/text.h"
 #include "ipam/choice.h"
 #include "ipam/families.h"
@@ -21,14 +22,6 @@ constexpr Uint128 kAll = ~Uint128{0};
 
 Uint128 sum(Uint128 a, Uint128 b) {
   return a > kAll - b ? kAll : a + b;
-}
-
-bool has(const std::vector<IpAddress>& ips, const IpAddress& ip) {
-  return std::find(ips.begin(), ips.end(), ip) != ips.end();
-}
-bool has_family(const std::vector<IpAddress>& ips, IpFamily family) {
-  return std::any_of(ips.begin(), ips.end(),
-                     [&](const IpAddress& ip) { return ip.family() == family; });
 }
 
 // A status comes with the manifests, so it may say anything.
@@ -105,7 +98,7 @@ class Planner {
       const Pool* pool = chooser_.pool_of(ip, &s);
       const bool of_family = pool == nullptr || pool->family_check == FamilyCheck::Any ||
                              permits_family(s, ip.family());
-      return has(s.requested, ip) && of_family && chooser_.of_requested_pool(s, ip)
+      return contains(s.requested, ip) && of_family && chooser_.of_requested_pool(s, ip)
                  ? Stay::Keeps
                  : Stay::UntilReplaced;
     }
@@ -153,8 +146,8 @@ class Planner {
   void adopt_from_status(Case& c) {
     const Service& s = *c.service;
     for (const IpAddress& ip : s.held) {
-      if (!may_adopt(ip) || has(c.ips, ip) || has(c.stale, ip) || dropped_.contains({ip, s.name}) ||
-          in_.quarantined.contains(ip) || shrunk_away(ip)) {
+      if (!may_adopt(ip) || contains(c.ips, ip) || contains(c.stale, ip) ||
+          dropped_.contains({ip, s.name}) || in_.quarantined.contains(ip) || shrunk_away(ip)) {
         continue;
       }
       const auto resting = in_.resting.find(ip);
@@ -173,7 +166,7 @@ class Planner {
     std::vector<IpFamily> refused;
     for (std::size_t i = 0; i < s.requested.size(); ++i) {
       const IpAddress& ip = s.requested[i];
-      if (has(c.ips, ip)) continue;
+      if (contains(c.ips, ip)) continue;
       if (verdicts[i].reason != Reason::Allocated) {
         refused.push_back(ip.family());
         if (!c.refusal) c.refusal = verdicts[i];
@@ -209,9 +202,7 @@ class Planner {
   void settle_stale(Case& c, const std::vector<IpFamily>& refused) {
     std::vector<IpAddress> kept;
     for (const IpAddress& ip : std::exchange(c.stale, {})) {
-      const bool still_needed =
-          !has_family(c.ips, ip.family()) &&
-          std::find(refused.begin(), refused.end(), ip.family()) != refused.end();
+      const bool still_needed = !has_family(c.ips, ip.family()) && contains(refused, ip.family());
       const Pool* pool = chooser_.pool_of(ip, nullptr);
       if (still_needed && (pool == nullptr || !pool->release_on_refusal)) {
         kept.push_back(ip);

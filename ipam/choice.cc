@@ -4,18 +4,11 @@
 #include <numeric>
 #include <utility>
 
+#include "base/lists.h"
 #include "ipam/families.h"
 
 namespace herald::ipam {
 namespace {
-
-bool has(const std::vector<IpAddress>& ips, const IpAddress& ip) {
-  return std::find(ips.begin(), ips.end(), ip) != ips.end();
-}
-bool has_family(const std::vector<IpAddress>& ips, IpFamily family) {
-  return std::any_of(ips.begin(), ips.end(),
-                     [&](const IpAddress& ip) { return ip.family() == family; });
-}
 
 std::vector<const PoolView*> that_give(const std::vector<PoolView>& pools, IpFamily family) {
   std::vector<const PoolView*> out;
@@ -96,8 +89,8 @@ std::vector<Refusal> Chooser::judge_requests(const Service& s, const std::vector
   std::vector<IpAddress> granted;
   const Refusal* first = nullptr;
   for (const IpAddress& ip : s.requested) {
-    out.push_back(has(held, ip) ? Refusal{} : judge(s, ip));
-    if (out.back().reason == Reason::Allocated && !has(held, ip)) granted.push_back(ip);
+    out.push_back(contains(held, ip) ? Refusal{} : judge(s, ip));
+    if (out.back().reason == Reason::Allocated && !contains(held, ip)) granted.push_back(ip);
   }
   for (const Refusal& r : out) {
     if (r.reason != Reason::Allocated && first == nullptr) first = &r;
@@ -116,7 +109,7 @@ std::vector<Refusal> Chooser::judge_requests(const Service& s, const std::vector
   if (first == nullptr && together) return out;
   const Refusal why = first != nullptr ? *first : refuse_several_pools(s);
   for (std::size_t i = 0; i < out.size(); ++i) {
-    if (has(granted, s.requested[i])) out[i] = why;
+    if (contains(granted, s.requested[i])) out[i] = why;
   }
   return out;
 }

@@ -2,14 +2,14 @@
 
 #include <algorithm>
 
+#include "base/lists.h"
+
 namespace herald::ipam {
-namespace {
 
-bool has(const std::vector<IpFamily>& families, IpFamily family) {
-  return std::find(families.begin(), families.end(), family) != families.end();
+bool has_family(const std::vector<IpAddress>& ips, IpFamily family) {
+  return std::any_of(ips.begin(), ips.end(),
+                     [&](const IpAddress& ip) { return ip.family() == family; });
 }
-
-}  // namespace
 
 FamilyWish wanted_families(const Service& service) {
   if (service.family_policy == IpFamilyPolicy::SingleStack) {
@@ -19,11 +19,11 @@ FamilyWish wanted_families(const Service& service) {
   FamilyWish wish{.families = {},
                   .one_is_enough = service.family_policy == IpFamilyPolicy::PreferDualStack};
   for (const IpFamily family : service.families) {
-    if (!has(wish.families, family)) wish.families.push_back(family);
+    if (!contains(wish.families, family)) wish.families.push_back(family);
   }
   if (service.families.empty() || !wish.one_is_enough) {
     for (const IpFamily family : {IpFamily::IPv4, IpFamily::IPv6}) {
-      if (!has(wish.families, family)) wish.families.push_back(family);
+      if (!contains(wish.families, family)) wish.families.push_back(family);
     }
   }
   return wish;
@@ -31,7 +31,7 @@ FamilyWish wanted_families(const Service& service) {
 
 bool permits_family(const Service& service, IpFamily family) {
   return service.families.empty() || service.family_policy == IpFamilyPolicy::RequireDualStack ||
-         has(service.families, family);
+         contains(service.families, family);
 }
 
 bool families_fit(const Service& service) {
@@ -52,12 +52,9 @@ bool request_fits(const Service& service, const IpAddress& ip, FamilyCheck check
   if (families.size() == 1 && service.family_policy == IpFamilyPolicy::RequireDualStack) {
     return false;
   }
-  const auto& ips = service.requested;
-  return has(families, ip.family()) &&
-         std::all_of(families.begin(), families.end(), [&](IpFamily family) {
-           return std::any_of(ips.begin(), ips.end(),
-                              [&](const IpAddress& r) { return r.family() == family; });
-         });
+  return contains(families, ip.family()) &&
+         std::all_of(families.begin(), families.end(),
+                     [&](IpFamily family) { return has_family(service.requested, family); });
 }
 
 }  // namespace herald::ipam

@@ -7,6 +7,8 @@
 
 namespace herald::ipam {
 
+bool has_family(const std::vector<IpAddress>& ips, IpFamily family);
+
 struct FamilyWish {
   std::vector<IpFamily> families;  // to have one IP of each, in this order
   // May do without the others when one is there (PreferDualStack).

@@ -23,12 +23,6 @@ std::string selectors_of(const Pool& pool) {
   return join(parts, "; ");
 }
 
-std::string names(const std::vector<IpFamily>& families) {
-  std::vector<std::string> out;
-  for (const IpFamily family : families) out.push_back(to_string(family));
-  return join(out, ", ");
-}
-
 const char* name_of(IpFamilyPolicy policy) {
   switch (policy) {
     case IpFamilyPolicy::SingleStack:
@@ -79,7 +73,7 @@ Refusal refuse_one(const Service& service, IpFamily family, const PoolView& view
               fmt::format("{} has ipFamilies {} with ipFamilyPolicy {}, which pool {} takes for a "
                           "contradiction: two families need PreferDualStack or RequireDualStack, "
                           "and RequireDualStack needs two",
-                          to_string(service.name), names(service.families),
+                          to_string(service.name), names_of(service.families),
                           name_of(service.family_policy), view.pool.name.str())};
     default:
       return {Reason::PoolDisabled,
@@ -110,6 +104,12 @@ Refusal exhausted(const Service& service, IpFamily family, const std::vector<Poo
 }
 
 }  // namespace
+
+std::string names_of(const std::vector<IpFamily>& families, const char* separator) {
+  std::vector<std::string> out;
+  for (const IpFamily family : families) out.push_back(to_string(family));
+  return join(out, separator);
+}
 
 std::string few_of(std::vector<std::string> parts, const char* separator) {
   if (parts.size() > kMostNamed) {

@@ -93,6 +93,9 @@ Refusal refuse_headless(const Service& service);
 // What a message says instead of a pool, of an IP that is in none.
 std::string outside_of_pools(const Service& service, const IpAddress& ip);
 
+// "IPv4, IPv6".
+std::string names_of(const std::vector<IpFamily>& families, const char* separator = ", ");
+
 // A list for a sentence: the first few, and how many more there are.
 std::string few_of(std::vector<std::string> parts, const char* separator = ", ");
 

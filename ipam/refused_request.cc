@@ -3,7 +3,9 @@
 
 #include <algorithm>
 
+#include "base/lists.h"
 #include "base/text.h"
+#include "ipam/families.h"
 #include "ipam/refusal.h"
 #include "ipam/sharing.h"
 
@@ -16,21 +18,12 @@ std::string asker(const Service& service) {
       to_string(service.name));
 }
 
-std::string families_of(const std::vector<IpAddress>& ips) {
-  std::vector<std::string> out;
+std::vector<IpFamily> families_of(const std::vector<IpAddress>& ips) {
+  std::vector<IpFamily> out;
   for (const IpFamily family : {IpFamily::IPv4, IpFamily::IPv6}) {
-    if (std::any_of(ips.begin(), ips.end(),
-                    [&](const IpAddress& ip) { return ip.family() == family; })) {
-      out.push_back(to_string(family));
-    }
+    if (has_family(ips, family)) out.push_back(family);
   }
-  return join(out, " and ");
-}
-
-std::string names(const std::vector<IpFamily>& families) {
-  std::vector<std::string> out;
-  for (const IpFamily family : families) out.push_back(to_string(family));
-  return join(out, " and ");
+  return out;
 }
 
 const char* name_of(TrafficPolicy policy) {
@@ -60,7 +53,7 @@ Refusal check_usable(const Service& service, const IpAddress& ip) {
 
 Refusal refuse_family(const Service& service, const IpAddress& ip) {
   const auto& families = service.families;
-  if (std::find(families.begin(), families.end(), ip.family()) == families.end()) {
+  if (!contains(families, ip.family())) {
     return {Reason::FamilyMismatch,
             fmt::format("{} asks for {}, but its ipFamilies has no {}: add the family, or ask for "
                         "an {} address",
@@ -70,7 +63,8 @@ Refusal refuse_family(const Service& service, const IpAddress& ip) {
   return {Reason::FamilyMismatch,
           fmt::format("{} asks for {} alone, but the service is of {} with an ipFamilyPolicy that "
                       "needs one address of each: ask for both, or for none",
-                      asker(service), families_of(service.requested), names(families))};
+                      asker(service), names_of(families_of(service.requested), " and "),
+                      names_of(families, " and "))};
 }
 
 Refusal refuse_several_pools(const Service& service) {

@@ -11,6 +11,7 @@
 #include <set>
 #include <vector>
 
+#include "base/lists.h"
 #include "base/time.h"
 #include "net/link.h"
 
@@ -45,8 +46,7 @@ struct LinkGrant {
 
 // `vips` in the order that LinkGrant wants.
 inline std::vector<IpAddress> sorted_vips(std::vector<IpAddress> vips) {
-  std::sort(vips.begin(), vips.end());
-  vips.erase(std::unique(vips.begin(), vips.end()), vips.end());
+  sort_unique(vips);
   return vips;
 }
 inline std::vector<IpAddress> sorted_vips(std::initializer_list<IpAddress> vips) {
