@@ -1,6 +1,6 @@
 // config/translate.h: one document of a manifest becomes one object of the model, or problems.
-// Each dialect has its own file (core_kinds.cc, herald_kinds.cc, cilium_kinds.cc,
-// metallb_kinds.cc) with one function.
+// Each dialect has one function, in core_kinds.cc, herald_kinds.cc, cilium_kinds.cc and
+// metallb_kinds.cc.
 #pragma once
 
 #include <cstddef>
@@ -16,7 +16,8 @@
 
 namespace herald::config {
 
-// Cilium's BGP kinds are of the model only when they are joined, by Manifests::desired().
+// Cilium's and MetalLB's BGP kinds are of the model only when they are joined, by
+// Manifests::desired().
 // monostate: nothing of the model: an unrelated kind, a Service of another type, a bad object.
 using Object = std::variant<std::monostate, Service, UnmanagedService, Pool, L2Policy, BgpPeer,
                             BgpAdvertisement, BfdProfile, NodeObject, NamespaceObject,
