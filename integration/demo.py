@@ -188,7 +188,7 @@ class Story:
 
     def event(self, kind, title, before, act, done, limit, losers):
         """Runs act() under the probe's eyes; `losers`: nodes whose VIPs have to move."""
-        lab, client = self.lab, self.lab.client
+        client = self.lab.client
         self.chapter(title)
         probe = client.start_probe(list(self.vips))
         tcp = client.watch_tcp(WHOAMI)
