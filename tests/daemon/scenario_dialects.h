@@ -32,7 +32,8 @@ inline Objects cilium_config(const json::object& config) {
     json::object ad = v.as_object();
     know(ad, {"type", "service", "interface", "selector", "attributes"});
     if (ad.contains("type")) {
-      ad["advertisementType"] = ad.at("type");
+      json::value type = ad.at("type");  // a copy: the new member may move the others
+      ad["advertisementType"] = std::move(type);
       ad.erase("type");
     }
     out.push_back(object("cilium.io/v2", "CiliumBGPAdvertisement", "ad" + std::to_string(++n),
@@ -221,7 +222,8 @@ inline Objects metallb_config(const json::object& config) {
     json::object spec = v.as_object();
     spec.erase("name");
     if (spec.contains("minimumTTL")) {
-      spec["minimumTtl"] = spec.at("minimumTTL");
+      json::value ttl = spec.at("minimumTTL");
+      spec["minimumTtl"] = std::move(ttl);
       spec.erase("minimumTTL");
     }
     out.push_back(metallb("BFDProfile", name_of(v.as_object()), std::move(spec), ns));
