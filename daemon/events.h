@@ -12,6 +12,8 @@
 #include "coord/guard.h"
 #include "coord/store.h"
 #include "daemon/operator_request.h"
+#include "kube/object.h"
+#include "kube/write.h"
 #include "l2/frame.h"
 #include "l2/grants.h"
 #include "model/desired.h"
@@ -63,11 +65,26 @@ struct OperatorAsked {
   std::uint64_t id = 0;  // comes back with the answer
   OperatorRequest request;
 };
+// With an API server as the source: the objects that this node may write to, as they are there;
+// each time anything changed, before the DesiredRead of the same change.
+struct ObjectsSeen {
+  std::shared_ptr<const kube::Observed> observed;
+};
+struct KubeAnswered {
+  std::uint64_t id = 0;  // of the AskKube
+  kube::WriteAnswer answer;
+};
+// Seconds since 1970 by the clock on the wall, at this event's instant: for what people read (the
+// times in conditions and events), never for a decision. At the start and once a minute.
+struct WallClockRead {
+  std::int64_t seconds = 0;
+};
 struct StopRequested {};
 
-using Event = std::variant<TimePassed, DesiredRead, LinksRead, StoreAnswered, StoreChanged,
-                           GuardReported, BgpConnected, BgpConnectFailed, BgpReceived, BgpClosed,
-                           ConflictSeen, OperatorAsked, StopRequested>;
+using Event =
+    std::variant<TimePassed, DesiredRead, LinksRead, StoreAnswered, StoreChanged, GuardReported,
+                 BgpConnected, BgpConnectFailed, BgpReceived, BgpClosed, ConflictSeen,
+                 OperatorAsked, ObjectsSeen, KubeAnswered, WallClockRead, StopRequested>;
 
 // ---- out: to be carried out in the order given
 // -----------------------------------------------------
@@ -90,6 +107,10 @@ struct AskStore {
   std::uint64_t id = 0;
   coord::StoreRequest request;
 };
+struct AskKube {
+  std::uint64_t id = 0;
+  kube::Write write;
+};
 struct ActBgp {
   PeerName peer;
   bgp::Action action;
@@ -104,7 +125,7 @@ struct Log {  // a transition, subject first
 };
 struct Exit {};  // after a stop: everything was handed over, or time ran out
 
-using Effect =
-    std::variant<SetGrants, ApplyGuard, SendFrame, AskStore, ActBgp, OperatorAnswered, Log, Exit>;
+using Effect = std::variant<SetGrants, ApplyGuard, SendFrame, AskStore, AskKube, ActBgp,
+                            OperatorAnswered, Log, Exit>;
 
 }  // namespace herald::daemon

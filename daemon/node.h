@@ -97,6 +97,9 @@ class Node {
   void on(const BgpClosed& e, Instant now);
   void on(const ConflictSeen& e, Instant now);
   void on(const OperatorAsked& e, Instant now);
+  void on(const ObjectsSeen& e, Instant now);
+  void on(const KubeAnswered& e, Instant now);
+  void on(const WallClockRead& e, Instant now);
   void on(const StopRequested& e, Instant now);
 
   void see(const coord::Document& document, Instant now);
@@ -123,7 +126,9 @@ class Node {
   void log(std::string text, Log::Level level = Log::Level::Info);
 
   NodeConfig config_;
-  std::shared_ptr<const Desired> desired_;  // null: not read yet. Unknown is not empty
+  std::shared_ptr<const Desired> desired_;          // null: not read yet. Unknown is not empty
+  std::shared_ptr<const kube::Observed> observed_;  // null: no API server, or not read yet
+  Duration wall_clock_ = Duration::zero();          // what it shows at Instant{}
   std::vector<Link> links_;
   bool links_known_ = false;
 

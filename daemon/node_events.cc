@@ -100,6 +100,19 @@ Operations::Parts Node::for_operations(Instant now) {
           may_revoke(now).fenced, store_trouble_};
 }
 
+void Node::on(const ObjectsSeen& e, Instant) {
+  observed_ = e.observed;
+  dirty_ = true;
+}
+
+void Node::on(const KubeAnswered&, Instant) {
+  dirty_ = true;
+}
+
+void Node::on(const WallClockRead& e, Instant now) {
+  wall_clock_ = std::chrono::seconds(e.seconds) - now.time_since_epoch();
+}
+
 void Node::on(const StopRequested&, Instant now) {
   if (stop_by_) return;
   operations_.stop();

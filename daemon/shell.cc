@@ -103,6 +103,7 @@ class Shell::Impl {
   void perform(ApplyGuard& e);
   void perform(SendFrame& e) { parts_->responder.send(e.link, e.frame); }
   void perform(AskStore& e) { parts_->store.request(e.id, std::move(e.request)); }
+  void perform(AskKube& /*none yet*/) {}
   void perform(ActBgp& e) { parts_->peers.perform(e.peer, e.action); }
   void perform(OperatorAnswered& e);
   void perform(Log& e) { spdlog::log(level_of(e.level), "{}", e.text); }

@@ -3,12 +3,12 @@
 # another, and the core has no way to touch the world. Then tries itself on a copy with one fault
 # planted at a time: each must be found.
 #
-#   floors: base < net < model < {config ipam} < {coord l2 bgp} < {daemon cli}
+#   floors: base < net < model < {config ipam} < {coord l2 bgp kube} < {daemon cli}
 #   the shell (*_io, daemon/shell*, main.cc): as its folder, and it may touch the world;
 #   daemon/ and cli/ programs wire everything, so they may include everything
 set -euo pipefail
 cd "$(dirname "$0")/../.."
-folders="base net model config ipam coord l2 bgp daemon cli"
+folders="base net model config ipam coord l2 bgp kube daemon cli"
 
 # Prints one line for each fault in the tree at $1.
 faults() {
@@ -21,7 +21,7 @@ faults() {
       function is_shell(path) { return path ~ /_io\.(h|cc)$|\/shell[a-z_]*\.(h|cc)$|\/main\.cc$/ }
       function fault(why) { printf "%s:%d: %s\n", FILENAME, FNR, why }
       BEGIN {
-        split("base 0 net 1 model 2 config 3 ipam 3 coord 4 l2 4 bgp 4 daemon 5 cli 5", f, " ")
+        split("base 0 net 1 model 2 config 3 ipam 3 coord 4 l2 4 bgp 4 kube 4 daemon 5 cli 5", f, " ")
         for (i = 1; i in f; i += 2) floor[f[i]] = f[i + 1]
       }
       FNR == 1 { own = folder_of(FILENAME); shell = is_shell(FILENAME); header = FILENAME ~ /\.h$/ }

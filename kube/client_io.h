@@ -1,0 +1,78 @@
+// kube/client_io.h: requests to the API server, by whichever of its endpoints can serve them.
+//
+// Connections are HTTP/1.1 over TLS 1.3, kept and reused; each exchange and each watch has one of
+// its own. Leases go before everything else, on connections that nothing else may use; of the rest
+// only so many are under way at once, and a server that says "too many" is left alone for as long
+// as it asks. A request whose outcome is not known is never repeated here: the caller knows whether
+// it may be.
+//
+// All on the thread of the io_context that is handed in, callbacks included.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "base/result.h"
+#include "base/time.h"
+#include "kube/access.h"
+
+namespace boost::asio {
+class io_context;
+}
+
+namespace herald::kube {
+
+struct Request {
+  enum class Method : std::uint8_t { Get, Post, Put, Patch, Delete };
+  enum class Priority : std::uint8_t { Lease, Read, Write };
+  Method method = Method::Get;
+  std::string path;  // with its query
+  std::string body;
+  std::string content_type = "application/json";
+  std::string accept = "application/json";
+  Priority priority = Priority::Read;
+  Duration timeout = 10s;  // for all of it, waiting for a turn included
+};
+
+struct Answer {
+  enum class Kind : std::uint8_t {
+    Answered,
+    NotSent,  // certainly not seen by the server
+    Unknown,
+  };
+  Kind kind = Kind::NotSent;
+  unsigned status = 0;
+  std::string body;
+  std::optional<Duration> retry_after;
+  std::string why;  // a sentence, unless Answered: who, what, what to do
+  bool ok() const { return kind == Kind::Answered && status >= 200 && status < 300; }
+};
+
+class Client {
+ public:
+  virtual ~Client() = default;  // drops everything without an answer
+
+  // `done` is called once, by `timeout` from now or a little later; never from within.
+  virtual void call(Request request, std::function<void(Answer)> done) = 0;
+
+  // A stream of lines until either side ends it. `on_end` is called once, with the server's refusal
+  // (Answered, status not 200), or why it ended (Answered 200: the server ended it in good order);
+  // not after cancel(). A stream without a line for `idle` is half-dead, and ended.
+  virtual std::uint64_t watch(Request request, Duration idle,
+                              std::function<void(std::string_view)> on_line,
+                              std::function<void(Answer)> on_end) = 0;
+  virtual void cancel(std::uint64_t watch) = 0;
+};
+
+// A trouble of a subject begins or changes; empty sentence: it is over.
+using Say = std::function<void(std::string subject, std::string sentence)>;
+
+// The error says which file or setting is wrong, and what to do. The server need not be there yet.
+Result<std::unique_ptr<Client>> make_client(boost::asio::io_context& loop, Access access,
+                                            std::uint64_t seed, Say say);
+
+}  // namespace herald::kube
