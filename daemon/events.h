@@ -66,7 +66,7 @@ struct OperatorAsked {
   OperatorRequest request;
 };
 // With an API server as the source: the objects that this node may write to, as they are there;
-// each time anything changed, before the DesiredRead of the same change.
+// each time anything changed. Before the DesiredRead of the same change, in the same step.
 struct ObjectsSeen {
   std::shared_ptr<const kube::Observed> observed;
 };

@@ -39,10 +39,16 @@ struct ObservedObject {
   std::string uid, resource_version;
   std::int64_t generation = 0;
   std::string status;  // .status as JSON text; empty: it has none
+  // What of .status is ours, as metadata.managedFields says: the fieldsV1 of our field manager, as
+  // JSON text; empty: nothing. So a new leader knows what an older one wrote.
+  std::string managed;
+  bool created = false;  // our field manager has fields outside of .status: we made the object
   bool operator==(const ObservedObject&) const = default;
 };
 
 struct Observed {
+  // Of the kinds whose status Herald writes, every object that may be ours to write to, and every
+  // one with something of ours: services of type LoadBalancer, and those with `managed`.
   std::map<ObjectRef, std::shared_ptr<const ObservedObject>> objects;
   // name_of() each optional kind that the server has.
   std::set<std::string> kinds;

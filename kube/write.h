@@ -17,6 +17,7 @@ struct Write {
     Apply,        // server-side apply on the object itself; creates it if it is not there
     Create,       // POST; one that is there already counts as done
     Delete,       // one that is not there counts as done
+    Look,         // GET, without a cache in between: Done with the object, or Gone
   };
   Verb verb = Verb::ApplyStatus;
   ObjectRef object;
@@ -30,10 +31,12 @@ struct Write {
 struct WriteAnswer {
   enum class Outcome : std::uint8_t {
     Done,
-    Conflict,  // 409: `message` names the other field managers
-    Gone,      // 404: there is no such object, or no such kind
-    Refused,   // 400, 403, 413, 422: it would be refused again
-    Later,     // 429, 5xx, no answer in time: it may have been done
+    // 409: `message` names the other field managers; or says that the object is another one than
+    // the body's metadata.resourceVersion or uid means.
+    Conflict,
+    Gone,     // 404: there is no such object, or no such kind
+    Refused,  // 400, 403, 413, 422: it would be refused again
+    Later,    // 429, 5xx, no answer in time: it may have been done
   };
   Outcome outcome = Outcome::Later;
   unsigned status = 0;                  // of HTTP; 0: there was no answer

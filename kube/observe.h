@@ -1,0 +1,18 @@
+// kube/observe.h: an object's JSON, as far as whoever writes to it has to know it.
+#pragma once
+
+#include <optional>
+#include <string_view>
+
+#include <boost/json/fwd.hpp>
+
+#include "kube/object.h"
+
+namespace herald::kube {
+
+// `field_manager`: whose fields are `managed`.
+ObservedObject observe(const boost::json::object& object, std::string_view field_manager);
+// The same of JSON text; nullopt: it is no object with metadata.resourceVersion.
+std::optional<ObservedObject> observe(std::string_view json, std::string_view field_manager);
+
+}  // namespace herald::kube
