@@ -162,7 +162,8 @@ std::shared_ptr<HttpConnection> EtcdClient::connection(std::size_t endpoint, boo
     reused = true;
     return connection;
   }
-  return make_http_connection(loop_, access_.endpoints[endpoint], access_.tls, kMaxReplyBytes);
+  return make_http_connection(loop_, access_.endpoints[endpoint], access_.tls, kMaxReplyBytes,
+                              kMaybeTls);
 }
 
 void EtcdClient::put_back(std::size_t endpoint, std::shared_ptr<HttpConnection> connection) {

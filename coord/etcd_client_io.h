@@ -14,8 +14,8 @@
 #include <string>
 #include <vector>
 
-#include "coord/endpoints.h"
-#include "coord/http_connection_io.h"
+#include "net/endpoints.h"
+#include "net/http_connection_io.h"
 
 namespace herald::coord {
 
@@ -27,6 +27,9 @@ struct EtcdAccess {
   Duration timeout = 500ms;
   std::uint64_t seed = 0;
 };
+
+// What to do if a plain server hangs up before its first answer.
+inline constexpr const char* kMaybeTls = "if that etcd has TLS, write https:// in --store";
 
 // The file's one line; the error names the setting.
 Result<std::string> read_password(const std::string& file);

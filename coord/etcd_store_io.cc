@@ -16,11 +16,11 @@
 #include <boost/asio/steady_timer.hpp>
 
 #include "base/clock_io.h"
+#include "base/troubles.h"
 #include "coord/document_wire.h"
 #include "coord/etcd_identity.h"
 #include "coord/etcd_watch_io.h"
 #include "coord/etcd_wire.h"
-#include "coord/troubles.h"
 
 namespace herald::coord {
 namespace {

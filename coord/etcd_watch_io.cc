@@ -95,15 +95,16 @@ class EtcdWatch::Impl : public std::enable_shared_from_this<Impl> {
   void stream(const std::string& token) {
     token_ = token;
     connection_ = make_http_connection(loop_, client_.access().endpoints[endpoint_],
-                                       client_.access().tls, kMaxLineBytes);
+                                       client_.access().tls, kMaxLineBytes, kMaybeTls);
     connection_->stream(
         {kEtcdWatch, etcd_watch(prefix_, next_), token}, std::max<Duration>(patience_, 1s),
+        std::nullopt,
         [self = shared_from_this(), turn = turn_](std::string_view line) {
           if (turn == self->turn_) self->take(line);
         },
         [self = shared_from_this(), turn = turn_](const HttpOutcome& outcome) {
           if (turn != self->turn_) return;
-          if (outcome.kind == HttpOutcome::Kind::Answered) {
+          if (outcome.kind == HttpOutcome::Kind::Answered && outcome.status != 200) {
             const EtcdError failed = parse_etcd_error(outcome.status, outcome.body);
             if (failed.bad_token) self->client_.forget_token(self->token_);
             self->ended(failed.message);

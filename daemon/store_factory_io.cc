@@ -8,7 +8,7 @@
 
 #include "coord/embedded_store_io.h"
 #include "coord/etcd_store_io.h"
-#include "coord/tls_client_io.h"
+#include "coord/etcd_tls_io.h"
 
 namespace herald::daemon {
 namespace {

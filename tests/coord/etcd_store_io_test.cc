@@ -8,7 +8,7 @@
 #include <fstream>
 #include <set>
 
-#include "coord/tls_client_io.h"
+#include "coord/etcd_tls_io.h"
 #include "tests/coord/etcd_lab.h"
 #include "tests/coord/store_client.h"
 

@@ -1,8 +1,8 @@
-#include "coord/troubles.h"
+#include "base/troubles.h"
 
 #include <gtest/gtest.h>
 
-namespace herald::coord {
+namespace herald {
 namespace {
 
 constexpr Instant kStart{1000s};
@@ -46,4 +46,4 @@ TEST(Troubles, SubjectsOfStrangersAreBounded) {
 }
 
 }  // namespace
-}  // namespace herald::coord
+}  // namespace herald

@@ -1,8 +1,8 @@
-#include "coord/endpoints.h"
+#include "net/endpoints.h"
 
 #include <algorithm>
 
-namespace herald::coord {
+namespace herald {
 namespace {
 
 constexpr Duration kFirstPause = 20ms;
@@ -56,4 +56,4 @@ void Endpoints::leave(std::size_t endpoint) {
   if (endpoint == current_) current_ = (current_ + 1) % states_.size();
 }
 
-}  // namespace herald::coord
+}  // namespace herald

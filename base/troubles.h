@@ -1,4 +1,4 @@
-// coord/troubles.h: what to tell of troubles that last, come again, or change all the time.
+// base/troubles.h: what to tell of troubles that last, come again, or change all the time.
 //
 // Each has a subject: an endpoint, the watch, a document. Its sentence is told when it begins or
 // changes; one that flaps is told a few times a minute, and the last of them says so. Pure.
@@ -11,7 +11,7 @@
 
 #include "base/time.h"
 
-namespace herald::coord {
+namespace herald {
 
 class Troubles {
  public:
@@ -35,4 +35,4 @@ class Troubles {
   std::map<std::string, Trouble> subjects_;
 };
 
-}  // namespace herald::coord
+}  // namespace herald

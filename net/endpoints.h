@@ -1,4 +1,4 @@
-// coord/endpoints.h: which of a store's endpoints to ask next.
+// net/endpoints.h: which of several servers of the same thing to ask next.
 //
 // One is kept for as long as it works. One that could not be connected to is left alone for a while
 // that doubles each time, with jitter, so that many nodes do not come back at one instant. One that
@@ -12,7 +12,7 @@
 #include "base/rng.h"
 #include "base/time.h"
 
-namespace herald::coord {
+namespace herald {
 
 class Endpoints {
  public:
@@ -41,4 +41,4 @@ class Endpoints {
   Rng rng_;
 };
 
-}  // namespace herald::coord
+}  // namespace herald

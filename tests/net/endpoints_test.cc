@@ -1,10 +1,10 @@
-#include "coord/endpoints.h"
+#include "net/endpoints.h"
 
 #include <gtest/gtest.h>
 
 #include <set>
 
-namespace herald::coord {
+namespace herald {
 namespace {
 
 constexpr Instant kStart{1000s};
@@ -80,4 +80,4 @@ TEST(Endpoints, OthersComeFirstAfterSilenceAndThereIsNoWayBackWithoutNeed) {
 }
 
 }  // namespace
-}  // namespace herald::coord
+}  // namespace herald

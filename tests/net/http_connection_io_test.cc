@@ -1,14 +1,14 @@
 // One connection against servers that say anything: an outcome is never better than what is known,
 // and what is kept of an answer is bounded.
-#include "coord/http_connection_io.h"
+#include "net/http_connection_io.h"
 
 #include <gmock/gmock.h>
 
 #include <boost/asio/io_context.hpp>
 
-#include "tests/coord/etcd_lab.h"
+#include "tests/net/server_lab.h"
 
-namespace herald::coord {
+namespace herald {
 namespace {
 
 using testing::HasSubstr;
@@ -33,8 +33,8 @@ Told ask(std::uint16_t port, bool stream, Duration total = 5s) {
   };
   if (stream) {
     connection->stream(
-        {"/x", "{}", ""}, total, [&](std::string_view line) { told.lines.emplace_back(line); },
-        end);
+        {"/x", "{}", ""}, total, std::nullopt,
+        [&](std::string_view line) { told.lines.emplace_back(line); }, end);
   } else {
     connection->exchange({"/x", "{}", ""}, total, total, end);
   }
@@ -94,6 +94,8 @@ TEST(HttpConnection, AStreamIsLinesAndEndsAtOneThatIsTooLong) {
     const Told told = ask(server.port(), true);
     EXPECT_THAT(told.lines, testing::ElementsAre("a", "bc"));  // the last one has no end
     EXPECT_EQ(told.outcome.why, "the server ended the stream");
+    EXPECT_EQ(told.outcome.kind, Kind::Answered);
+    EXPECT_EQ(told.outcome.status, 200U);
     EXPECT_FALSE(told.outcome.too_large);
   }
   {
@@ -127,4 +129,4 @@ TEST(HttpConnection, DeadlinesHoldAtEachStep) {
 }
 
 }  // namespace
-}  // namespace herald::coord
+}  // namespace herald

@@ -1,4 +1,4 @@
-#include "coord/http_connection_io.h"
+#include "net/http_connection_io.h"
 
 #include <netinet/tcp.h>
 #include <sys/socket.h>
@@ -17,9 +17,10 @@
 #include <boost/beast/http.hpp>
 #include <boost/beast/ssl.hpp>
 
-#include "coord/tls_client_io.h"
+#include "base/text.h"
+#include "net/tls_client_io.h"
 
-namespace herald::coord {
+namespace herald {
 
 namespace asio = boost::asio;
 namespace beast = boost::beast;
@@ -34,41 +35,65 @@ constexpr std::size_t kMaxHeaderBytes = 16U << 10;
 constexpr std::size_t kMaxErrorBytes = 64U << 10;
 constexpr std::size_t kMaxBufferBytes = 1U << 20;  // the body is taken out of it as it comes
 
-// Finds a peer that is gone without a word; for streams, where nothing else is waited for.
+constexpr std::uint64_t kMaxRetryAfter = 24U * 60 * 60;  // seconds
+
+// Finds a peer that is gone without a word: by probes where nothing is under way, as in a stream,
+// and else by what it does not acknowledge.
 void keep_alive(tcp::socket& socket) {
   error_code ignored;
   socket.set_option(tcp::no_delay(true), ignored);
   socket.set_option(asio::socket_base::keep_alive(true), ignored);
   const int fd = socket.native_handle();
   const int idle_s = 5, interval_s = 2, probes = 3;
+  const unsigned unacknowledged_ms = 10'000;
   ::setsockopt(fd, IPPROTO_TCP, TCP_KEEPIDLE, &idle_s, sizeof idle_s);
   ::setsockopt(fd, IPPROTO_TCP, TCP_KEEPINTVL, &interval_s, sizeof interval_s);
   ::setsockopt(fd, IPPROTO_TCP, TCP_KEEPCNT, &probes, sizeof probes);
+  ::setsockopt(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &unacknowledged_ms, sizeof unacknowledged_ms);
+}
+
+http::verb verb(HttpRequest::Method method) {
+  switch (method) {
+    case HttpRequest::Method::Get:
+      return http::verb::get;
+    case HttpRequest::Method::Post:
+      return http::verb::post;
+    case HttpRequest::Method::Put:
+      return http::verb::put;
+    case HttpRequest::Method::Patch:
+      return http::verb::patch;
+    case HttpRequest::Method::Delete:
+      return http::verb::delete_;
+  }
+  return http::verb::get;
 }
 
 class Connection : public HttpConnection, public std::enable_shared_from_this<Connection> {
  public:
   Connection(asio::io_context& loop, HttpUrl url, std::shared_ptr<TlsClient> tls,
-             std::size_t max_bytes)
+             std::size_t max_bytes, std::string maybe_tls)
       : socket_(loop),
         resolver_(loop),
         timer_(loop),
         url_(std::move(url)),
         tls_client_(std::move(tls)),
-        max_bytes_(max_bytes) {}
+        max_bytes_(max_bytes),
+        maybe_tls_(std::move(maybe_tls)) {}
 
   void exchange(HttpRequest request, Duration connect, Duration total,
                 std::function<void(HttpOutcome)> done) override {
-    const auto now = std::chrono::steady_clock::now();
+    const auto now = Clock::now();
     deadline_ = now + total;
     done_ = std::move(done);
     on_line_ = nullptr;
     begin(std::move(request), std::min(deadline_, now + connect));
   }
 
-  void stream(HttpRequest request, Duration open, std::function<void(std::string_view)> on_line,
+  void stream(HttpRequest request, Duration open, std::optional<Duration> idle,
+              std::function<void(std::string_view)> on_line,
               std::function<void(HttpOutcome)> on_end) override {
-    deadline_ = std::chrono::steady_clock::now() + open;
+    deadline_ = Clock::now() + open;
+    idle_ = idle;
     done_ = std::move(on_end);
     on_line_ = std::move(on_line);
     begin(std::move(request), deadline_);
@@ -92,13 +117,16 @@ class Connection : public HttpConnection, public std::enable_shared_from_this<Co
 
   void begin(HttpRequest request, Clock::time_point connect_deadline) {
     ++turn_;
-    sent_ = false;
+    sent_ = streaming_ = false;
+    parser_.reset();
     request_ = {};
-    request_.method(http::verb::post);
+    request_.method(verb(request.method));
     request_.target(request.path);
     request_.version(11);
     request_.set(http::field::host, to_string(url_).substr(url_.tls ? 8 : 7));
-    request_.set(http::field::content_type, "application/json");
+    if (!request.body.empty()) request_.set(http::field::content_type, request.content_type);
+    if (!request.accept.empty()) request_.set(http::field::accept, request.accept);
+    if (!request.user_agent.empty()) request_.set(http::field::user_agent, request.user_agent);
     if (!request.token.empty()) request_.set(http::field::authorization, request.token);
     request_.body() = std::move(request.body);
     request_.prepare_payload();
@@ -108,6 +136,7 @@ class Connection : public HttpConnection, public std::enable_shared_from_this<Co
       return;
     }
     arm(connect_deadline);
+    buffer_.clear();
     error_code not_literal;
     const auto address = asio::ip::make_address(url_.host, not_literal);
     if (!not_literal) {
@@ -161,9 +190,15 @@ class Connection : public HttpConnection, public std::enable_shared_from_this<Co
       return;
     }
     tls_->set_verify_mode(ssl::verify_peer);
+    validity_.clear();
+    tls_->set_verify_callback([this](bool good, ssl::verify_context& certificate) {
+      if (!good) validity_ = validity(certificate.native_handle());
+      return good;
+    });
     tls_->async_handshake(ssl::stream_base::client, step([name](Connection& c, error_code failed) {
                             if (failed) {
-                              c.fail(handshake_failure(failed, c.tls_->native_handle(), name));
+                              c.fail(c.tls_client_->handshake_failure(
+                                  failed, c.tls_->native_handle(), name, c.validity_));
                             } else {
                               c.connected();
                             }
@@ -191,7 +226,7 @@ class Connection : public HttpConnection, public std::enable_shared_from_this<Co
     with_stream([this](auto& stream) {
       http::async_write(stream, request_, step([](Connection& c, error_code failed, std::size_t) {
                           if (failed) {
-                            c.fail("the connection broke: " + tls_words(failed));
+                            c.fail("the connection broke: " + c.words(failed));
                             return;
                           }
                           c.parser_.emplace();
@@ -219,13 +254,23 @@ class Connection : public HttpConnection, public std::enable_shared_from_this<Co
                          }
                          if (!c.parser_->keep_alive()) c.drop();
                          c.fresh_ = false;
-                         HttpOutcome out;
-                         out.kind = HttpOutcome::Kind::Answered;
-                         out.status = c.parser_->get().result_int();
-                         out.body = std::move(c.parser_->get().body());
-                         c.finish(std::move(out));
+                         c.answered(std::move(c.parser_->get().body()));
                        }));
     });
+  }
+
+  void answered(std::string body, std::string why = "") {
+    HttpOutcome out;
+    out.kind = HttpOutcome::Kind::Answered;
+    out.begun = true;
+    out.status = parser_->get().result_int();
+    out.body = std::move(body);
+    out.why = std::move(why);
+    const auto field = parser_->get()[http::field::retry_after];
+    if (const auto seconds = parse_number({field.data(), field.size()}, kMaxRetryAfter)) {
+      out.retry_after = std::chrono::seconds(*seconds);
+    }
+    finish(std::move(out));
   }
 
   void read_stream() {
@@ -247,14 +292,14 @@ class Connection : public HttpConnection, public std::enable_shared_from_this<Co
       return;
     }
     const unsigned status = parser_->get().result_int();
-    if (status == 200) arm(std::nullopt);
+    if (status == 200 && !std::exchange(streaming_, true)) await_line();
     pending_ += parser_->get().body();
     parser_->get().body().clear();
     const bool done = parser_->is_done();
     if (status != 200) {
       if (done || pending_.size() > kMaxErrorBytes) {
         drop();
-        finish({HttpOutcome::Kind::Answered, status, std::move(pending_), {}, false});
+        answered(std::move(pending_));
       } else {
         read_stream();
       }
@@ -268,7 +313,9 @@ class Connection : public HttpConnection, public std::enable_shared_from_this<Co
          end = pending_.find('\n', from)) {
       const std::string line = pending_.substr(from, end - from);
       from = end + 1;
-      if (!line.empty()) on_line(line);
+      if (line.empty()) continue;
+      last_line_ = Clock::now();
+      on_line(line);
       if (turn != turn_ || !done_) return;  // closed by it
     }
     pending_.erase(0, from);
@@ -276,7 +323,8 @@ class Connection : public HttpConnection, public std::enable_shared_from_this<Co
     if (pending_.size() > max_bytes_) {
       fail("a line is longer than " + std::to_string(max_bytes_) + " bytes", true);
     } else if (done) {
-      fail("the server ended the stream");
+      drop();
+      answered({}, "the server ended the stream");
     } else {
       read_stream();
     }
@@ -285,24 +333,46 @@ class Connection : public HttpConnection, public std::enable_shared_from_this<Co
   void read_failed(error_code failed) {
     const bool large = failed == http::error::body_limit || failed == http::error::header_limit ||
                        failed == http::error::buffer_overflow;
-    std::string why = "the connection broke: " + tls_words(failed);
+    std::string why = "the connection broke: " + words(failed);
     if (large) {
       why = "the answer is longer than " + std::to_string(max_bytes_) + " bytes";
     } else if (failed.category() == http::make_error_code(http::error::bad_version).category() &&
                failed != http::error::end_of_stream && failed != http::error::partial_message) {
       why = "the answer is not HTTP: " + failed.message();
     } else if (fresh_ && !tls_ && failed == http::error::end_of_stream) {
-      why += "; if that etcd has TLS, write https:// in --store";
+      if (!maybe_tls_.empty()) why += "; " + maybe_tls_;
     }
     fail(std::move(why), large);
   }
 
-  void arm(std::optional<Clock::time_point> deadline) {
-    if (!deadline) {
+  std::string words(error_code failed) const {
+    return tls_ ? tls_client_->broken(failed) : failed.message();
+  }
+
+  // From here on lines alone keep the stream.
+  void await_line() {
+    last_line_ = Clock::now();
+    if (idle_) {
+      wait_for_line();
+    } else {
       timer_.cancel();
-      return;
     }
-    timer_.expires_at(*deadline);
+  }
+
+  void wait_for_line() {
+    timer_.expires_at(last_line_ + *idle_);
+    timer_.async_wait(step([](Connection& c, error_code failed) {
+      if (failed) return;
+      if (Clock::now() < c.last_line_ + *c.idle_) {
+        c.wait_for_line();
+      } else {
+        c.fail("no word for " + to_string(*c.idle_));
+      }
+    }));
+  }
+
+  void arm(Clock::time_point deadline) {
+    timer_.expires_at(deadline);
     timer_.async_wait(step([](Connection& c, error_code failed) {
       if (failed || Clock::now() < c.timer_.expiry()) return;
       c.fail(c.sent_ ? "no answer in time" : "no connection in time");
@@ -310,12 +380,13 @@ class Connection : public HttpConnection, public std::enable_shared_from_this<Co
   }
 
   void fail(std::string why, bool too_large = false) {
+    HttpOutcome out;
+    out.kind = sent_ ? HttpOutcome::Kind::MaybeSent : HttpOutcome::Kind::NotSent;
+    out.why = std::move(why);
+    out.too_large = too_large;
+    out.begun = parser_ && (parser_->got_some() || buffer_.size() != 0);
     drop();
-    finish({sent_ ? HttpOutcome::Kind::MaybeSent : HttpOutcome::Kind::NotSent,
-            0,
-            {},
-            std::move(why),
-            too_large});
+    finish(std::move(out));
   }
 
   void finish(HttpOutcome outcome) {
@@ -340,12 +411,16 @@ class Connection : public HttpConnection, public std::enable_shared_from_this<Co
   const HttpUrl url_;
   const std::shared_ptr<TlsClient> tls_client_;
   const std::size_t max_bytes_;
+  const std::string maybe_tls_;
 
   bool open_ = false;
   bool sent_ = false;
+  bool streaming_ = false;  // its header was there
   bool fresh_ = true;       // nothing was answered yet
   std::uint64_t turn_ = 0;  // counts requests
-  Clock::time_point deadline_;
+  Clock::time_point deadline_, last_line_;
+  std::optional<Duration> idle_;
+  std::string validity_;  // of a certificate that was refused
   beast::flat_buffer buffer_{kMaxBufferBytes};
   http::request<http::string_body> request_;
   std::optional<http::response_parser<http::string_body>> parser_;
@@ -359,8 +434,9 @@ class Connection : public HttpConnection, public std::enable_shared_from_this<Co
 
 std::shared_ptr<HttpConnection> make_http_connection(asio::io_context& loop, HttpUrl url,
                                                      std::shared_ptr<TlsClient> tls,
-                                                     std::size_t max_bytes) {
-  return std::make_shared<Connection>(loop, std::move(url), std::move(tls), max_bytes);
+                                                     std::size_t max_bytes, std::string maybe_tls) {
+  return std::make_shared<Connection>(loop, std::move(url), std::move(tls), max_bytes,
+                                      std::move(maybe_tls));
 }
 
-}  // namespace herald::coord
+}  // namespace herald

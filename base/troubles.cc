@@ -1,8 +1,8 @@
-#include "coord/troubles.h"
+#include "base/troubles.h"
 
 #include <algorithm>
 
-namespace herald::coord {
+namespace herald {
 
 std::optional<std::string> Troubles::set(const std::string& subject, const std::string& sentence,
                                          Instant now) {
@@ -38,4 +38,4 @@ bool Troubles::covers(const std::string& sentence) const {
   });
 }
 
-}  // namespace herald::coord
+}  // namespace herald
