@@ -1,0 +1,1 @@
+"""The parts of tests/kube/fake_apiserver.py; see there."""
