@@ -13,6 +13,17 @@ std::string_view trim(std::string_view text) {
   return text.substr(first, text.find_last_not_of(kBlank) - first + 1);
 }
 
+std::string printable(std::string_view stranger) {
+  constexpr std::size_t kMaxBytes = 300;
+  std::string out(stranger.substr(0, kMaxBytes));
+  for (char& c : out) {
+    if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f) c = ' ';
+  }
+  out = std::string(trim(out));
+  if (stranger.size() > kMaxBytes) out += "...";
+  return out;
+}
+
 std::vector<std::string> split_list(std::string_view text, char separator) {
   std::vector<std::string> out;
   while (!text.empty()) {

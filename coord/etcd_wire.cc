@@ -8,6 +8,7 @@
 
 #include <boost/json.hpp>
 
+#include "base/base64.h"
 #include "base/text.h"
 #include "coord/document_wire.h"
 
@@ -16,35 +17,11 @@ namespace {
 
 namespace json = boost::json;
 
-constexpr std::size_t kMaxSaidBytes = 300;  // of a stranger's text in a sentence of ours
-constexpr std::string_view kLetters =
-    "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-
-constexpr std::array<int, 256> kValues = [] {
-  std::array<int, 256> out{};
-  for (int& v : out) v = -1;
-  for (std::size_t i = 0; i < kLetters.size(); ++i) {
-    out[static_cast<unsigned char>(kLetters[i])] = static_cast<int>(i);
-  }
-  return out;
-}();
-
 json::string text(std::string_view s) {
   return json::string(json::string_view(s.data(), s.size()));
 }
 json::string base64(std::string_view s) {
   return text(to_base64(s));
-}
-
-// Printable, and short enough for a log line.
-std::string quoted(std::string_view stranger) {
-  std::string out(stranger.substr(0, kMaxSaidBytes));
-  for (char& c : out) {
-    if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f) c = ' ';
-  }
-  out = std::string(trim(out));
-  if (stranger.size() > kMaxSaidBytes) out += "...";
-  return out;
 }
 
 // Reads members of one object; what is wrong first is kept, and asked for once at the end.
@@ -155,44 +132,6 @@ Result<Reply> checked(Reply reply, std::string wrong) {
 
 }  // namespace
 
-std::string to_base64(std::string_view bytes) {
-  std::string out;
-  out.reserve((bytes.size() + 2) / 3 * 4);
-  for (std::size_t i = 0; i < bytes.size(); i += 3) {
-    const std::size_t n = std::min<std::size_t>(3, bytes.size() - i);
-    std::uint32_t group = 0;
-    for (std::size_t k = 0; k < 3; ++k) {
-      group = group << 8 | (k < n ? static_cast<unsigned char>(bytes[i + k]) : 0U);
-    }
-    for (std::size_t k = 0; k < 4; ++k) {
-      out += k <= n ? kLetters[group >> (18 - 6 * k) & 63U] : '=';
-    }
-  }
-  return out;
-}
-
-std::optional<std::string> from_base64(std::string_view text) {
-  if (text.size() % 4 != 0) return std::nullopt;
-  std::size_t length = text.size();
-  while (length > 0 && text.size() - length < 2 && text[length - 1] == '=') --length;
-  std::string out;
-  out.reserve(length / 4 * 3 + 2);
-  std::uint32_t bits = 0;
-  unsigned held = 0;
-  for (const char c : text.substr(0, length)) {
-    const int value = kValues[static_cast<unsigned char>(c)];
-    if (value < 0) return std::nullopt;
-    bits = bits << 6 | static_cast<std::uint32_t>(value);
-    held += 6;
-    if (held >= 8) {
-      held -= 8;
-      out += static_cast<char>(bits >> held & 0xffU);
-    }
-  }
-  if ((bits & ((1U << held) - 1)) != 0) return std::nullopt;  // two texts for the same bytes
-  return out;
-}
-
 std::string after_prefix(std::string prefix) {
   while (!prefix.empty() && static_cast<unsigned char>(prefix.back()) == 0xff) prefix.pop_back();
   if (prefix.empty()) return std::string(1, '\0');  // etcd: to the end of all keys
@@ -288,8 +227,8 @@ Result<EtcdWatchReply> parse_etcd_watch(std::string_view line) {
   if (whole.at("error") != nullptr) {
     out.canceled = true;
     const json::object* object = whole.at("error")->if_object();
-    out.cancel_reason = quoted(object == nullptr ? whole.string("error")
-                                                 : Fields(*object, wrong).string("message"));
+    out.cancel_reason = printable(object == nullptr ? whole.string("error")
+                                                    : Fields(*object, wrong).string("message"));
     return checked(std::move(out), std::move(wrong));
   }
   const json::object* object = whole.object("result");
@@ -302,7 +241,7 @@ Result<EtcdWatchReply> parse_etcd_watch(std::string_view line) {
   out.created = reply.boolean("created");
   out.canceled = reply.boolean("canceled");
   out.compact_revision = reply.number("compact_revision");
-  out.cancel_reason = quoted(reply.string("cancel_reason"));
+  out.cancel_reason = printable(reply.string("cancel_reason"));
   if (const json::array* events = reply.array("events")) {
     for (const json::value& event : *events) {
       if (event.if_object() == nullptr) {
@@ -342,7 +281,7 @@ EtcdError parse_etcd_error(unsigned http_status, std::string_view body) {
     return out;
   }
   if (!spoken) {
-    out.message = "HTTP status " + std::to_string(http_status) + " with '" + quoted(body) +
+    out.message = "HTTP status " + std::to_string(http_status) + " with '" + printable(body) +
                   "', which is not how etcd 3.4 or newer answers";
     if (http_status == 404) out.message += " (is its JSON gateway on, --enable-grpc-gateway?)";
     if (holds("HTTP request to an HTTPS server")) {
@@ -353,7 +292,7 @@ EtcdError parse_etcd_error(unsigned http_status, std::string_view body) {
   }
   const Fields fields(value->get_object(), wrong);
   const std::int64_t code = fields.number("code");
-  out.message = quoted(fields.string(fields.at("message") != nullptr ? "message" : "error"));
+  out.message = printable(fields.string(fields.at("message") != nullptr ? "message" : "error"));
   const auto says = [&](const char* words) { return out.message.find(words) != std::string::npos; };
   out.bad_token = code == kUnauthenticated || says("invalid auth token") ||
                   says("user name is empty") || says("revision of auth store is old");

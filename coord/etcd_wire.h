@@ -26,10 +26,6 @@ inline constexpr const char* kEtcdTxn = "/v3/kv/txn";
 inline constexpr const char* kEtcdWatch = "/v3/watch";
 inline constexpr const char* kEtcdAuthenticate = "/v3/auth/authenticate";
 
-std::string to_base64(std::string_view bytes);
-// Padded, nothing else than the 64 letters of RFC 4648 §4; nullopt if it is not.
-std::optional<std::string> from_base64(std::string_view text);
-
 // The first key that does not begin with `prefix` and is greater than those that do.
 std::string after_prefix(std::string prefix);
 

@@ -226,6 +226,8 @@ class Connection : public HttpConnection, public std::enable_shared_from_this<Co
     with_stream([this](auto& stream) {
       http::async_write(stream, request_, step([](Connection& c, error_code failed, std::size_t) {
                           if (failed) {
+                            // Its last octets were never handed over: nobody had all of it.
+                            c.sent_ = false;
                             c.fail("the connection broke: " + c.words(failed));
                             return;
                           }

@@ -3,13 +3,14 @@
 #include <cstdint>
 #include <string_view>
 
+#include "base/base64.h"
 #include "base/check.h"
 #include "coord/etcd_wire.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   using namespace herald;
   const std::string text(data, data + size);
-  if (const auto bytes = coord::from_base64(text)) HERALD_CHECK(coord::to_base64(*bytes) == text);
+  if (const auto bytes = from_base64(text)) HERALD_CHECK(to_base64(*bytes) == text);
   if (const auto range = coord::parse_etcd_range(text)) {
     HERALD_CHECK(!range->more || !range->kvs.empty());
     for (const auto& kv : range->kvs) coord::etcd_document("/herald/default/", kv);
