@@ -33,6 +33,14 @@ std::string holder(int fd) {
   return parse_number(pid, INT32_MAX) ? fmt::format("pid {}", pid) : "pid unknown";
 }
 
+// An error if it is held by another, who is then told as `taken`.
+Result<void> lock(int fd, int how, const std::string& path, const std::string& taken) {
+  if (::flock(fd, how | LOCK_NB) == 0) return {};
+  if (errno == EWOULDBLOCK) return error(taken);
+  return error(fmt::format("run-dir: cannot lock {}: {}; name a local directory with --run-dir",
+                           path, std::strerror(errno)));
+}
+
 }  // namespace
 
 Result<HostLock> HostLock::take(const std::string& run_dir, const NodeName& node,
@@ -43,25 +51,46 @@ Result<HostLock> HostLock::take(const std::string& run_dir, const NodeName& node
     return error(fmt::format("run-dir: cannot create {}: {}; name another with --run-dir", run_dir,
                              failed.message()));
   }
+  UniqueFd directory(::open(run_dir.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (!directory) {
+    return error(fmt::format("run-dir: cannot open {}: {}; name another with --run-dir", run_dir,
+                             std::strerror(errno)));
+  }
   std::string name = node.str();
   std::replace(name.begin(), name.end(), '/', '_');
   const auto path = fmt::format("{}/node-{}-{:016x}.lock", run_dir, name, hash_of(store));
   UniqueFd fd(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600));
-  if (!fd) {
+  if (!fd && errno != EACCES && errno != EROFS) {
     return error(
         fmt::format("run-dir: cannot open {}: {}; run as a user who may write there, or "
                     "name another with --run-dir",
                     path, std::strerror(errno)));
   }
-  if (::flock(fd.get(), LOCK_EX | LOCK_NB) != 0) {
-    if (errno != EWOULDBLOCK) {
-      return error(fmt::format("run-dir: cannot lock {}: {}; name a local directory with --run-dir",
-                               path, std::strerror(errno)));
+  if (!fd) {
+    if (const auto locked = lock(directory.get(), LOCK_EX, run_dir,
+                                 fmt::format("another heraldd runs on this host and holds {}, "
+                                             "where this one may not write: stop it, or name "
+                                             "another with --run-dir",
+                                             run_dir));
+        !locked) {
+      return error(locked.error());
     }
-    return error(
-        fmt::format("another heraldd runs as node '{}' on this host ({}): stop it, or "
-                    "give this one another --node-name",
-                    node.str(), holder(fd.get())));
+    return HostLock(std::move(directory));
+  }
+  if (const auto locked =
+          lock(directory.get(), LOCK_SH, run_dir,
+               fmt::format("another heraldd runs on this host, as a user who may not write {}: "
+                           "stop it, or name another with --run-dir",
+                           run_dir));
+      !locked) {
+    return error(locked.error());
+  }
+  if (const auto locked = lock(fd.get(), LOCK_EX, path,
+                               fmt::format("another heraldd runs as node '{}' on this host ({}): "
+                                           "stop it, or give this one another --node-name",
+                                           node.str(), holder(fd.get())));
+      !locked) {
+    return error(locked.error());
   }
   // For holder() alone: the lock holds without it.
   const auto pid = fmt::format("{}\n", ::getpid());
@@ -71,7 +100,7 @@ Result<HostLock> HostLock::take(const std::string& run_dir, const NodeName& node
                     "--run-dir",
                     path, std::strerror(errno)));
   }
-  return HostLock(std::move(fd));
+  return HostLock(std::move(directory), std::move(fd));
 }
 
 }  // namespace herald

@@ -103,6 +103,8 @@ int main(int argc, char** argv) {
       "reachable.");
 
   app.add_subcommand("status", "this node, leader, members, store, counts, warnings");
+  app.add_subcommand("ready",
+                     "whether this node may answer for IPs; exit code 1 if not: for probes");
 
   CLI::App* get = app.add_subcommand("get", "lists");
   get->add_option("WHAT", request.what, "services, ips, nodes, pools or peers")

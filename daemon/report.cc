@@ -68,6 +68,7 @@ class Report {
         policies_(view.policies()) {}
 
   json::object status() const;
+  std::string not_ready() const;  // a sentence, or nothing
   json::array services() const;
   json::array ips() const;
   json::array nodes() const;
@@ -325,6 +326,19 @@ json::object Report::status() const {
           {"warnings", std::move(warnings)}};
 }
 
+// What an update of all nodes, one by one, has to wait for before it goes on to the next.
+std::string Report::not_ready() const {
+  const auto& m = node_.membership();
+  const std::string& name = node_.config().name.str();
+  if (node_.stopping()) return name + " is stopping";
+  if (!m.has_right(now_)) {
+    return fmt::format("{} may not answer for IPs yet{}", name,
+                       m.waiting_for().empty() ? "" : ": it waits for " + m.waiting_for());
+  }
+  if (!policies_.known()) return name + " has not read yet what is wanted";
+  return {};
+}
+
 // All of a list, or the one of this name ("ns/name" or name).
 std::string listed(const std::string& what, json::array all, std::string_view name) {
   if (!name.empty()) {
@@ -358,6 +372,10 @@ std::string answer(const Node& node, const ShellFacts& facts, std::string_view r
   const View view(node, now);
   const Report report(view, facts);
   if (command == "status") return accepted(report.status());
+  if (command == "ready") {
+    const std::string why_not = report.not_ready();
+    return why_not.empty() ? accepted({{"ready", true}}) : refused(why_not);
+  }
   if (command == "lint") return lint(view.desired());
   if (command == "get") {
     if (what == "services") return listed(what, report.services(), name);
@@ -380,8 +398,9 @@ std::string answer(const Node& node, const ShellFacts& facts, std::string_view r
     auto explained = explain(view, what, name);
     return explained ? accepted(std::move(*explained)) : refused(explained.error());
   }
-  return refused("unknown command '" + std::string(command) +
-                 "': status, get, explain, lint, plan, events, drain, undrain, move or force-dead");
+  return refused(
+      "unknown command '" + std::string(command) +
+      "': status, ready, get, explain, lint, plan, events, drain, undrain, move or force-dead");
 }
 
 }  // namespace herald::daemon

@@ -23,6 +23,14 @@ def column(name, kind, path, description, priority=0):
     return out
 
 
+def ready():
+    path = '.status.conditions[?(@.type=="Ready")]'
+    return [
+        column("Ready", "string", path + ".status", "Whether it is in force."),
+        column("Reason", "string", path + ".reason", "Why, or why not."),
+    ]
+
+
 AGE = {"name": "Age", "type": "date", "jsonPath": ".metadata.creationTimestamp"}
 
 
@@ -156,14 +164,16 @@ def pool():
         ["addresses"],
         [one_way("serviceSelector"), one_way("namespaceSelector")],
     )
-    count = "An IPv6 prefix has more than a number holds: therefore text."
+    counts = {}
+    for family, of in (("", ""), ("V4", "IPv4 "), ("V6", "IPv6 ")):
+        counts[f"total{family}"] = count(f"How many {of}addresses it may give out.")
+        counts[f"used{family}"] = count(f"How many {of}addresses are given out; a shared one once.")
+        counts[f"available{family}"] = count(f"How many {of}addresses are left.")
     status = mapping(
         "What became of it; written by heraldd.",
         {
             "observedGeneration": observed_generation(),
-            "total": string(f"How many addresses it may give out. {count}"),
-            "used": string("How many are given out; a shared one counts once."),
-            "available": string("How many are left."),
+            **counts,
             "conflictsWith": string("The older pool that it overlaps: nothing is given from it."),
             "conditions": conditions(),
         },
@@ -180,7 +190,8 @@ def pool():
             column("Total", "string", ".status.total", "How many addresses it may give out."),
             column("Used", "string", ".status.used", "How many are given out."),
             column("Available", "string", ".status.available", "How many are left."),
-            column("Conflict", "string", ".status.conflictsWith", "The older pool it overlaps."),
+            *ready(),
+            column("Conflict", "string", ".status.conflictsWith", "The older pool it overlaps.", 1),
             column("Disabled", "boolean", ".spec.disabled", "Whether nothing new is given.", 1),
             column("Priority", "integer", ".spec.priority", "1 comes before 2.", 1),
         ],
@@ -212,35 +223,27 @@ def scope():
 SCOPE_RULES = [one_way("serviceSelector"), one_way("nodeSelector")]
 
 
-def policy_status():
+def policy_status(**numbers):
     return mapping(
         "What became of it; written by heraldd.",
         {
             "observedGeneration": observed_generation(),
+            "services": number("How many services it selects."),
             "ips": number("How many IPs it selects."),
+            **{name: number(description) for name, description in numbers.items()},
             "nodes": number("How many nodes it selects."),
             "conditions": conditions(),
         },
     )
 
 
-def policy_columns():
+def policy_columns(*more):
     return [
+        column("Services", "integer", ".status.services", "How many services it selects."),
         column("IPs", "integer", ".status.ips", "How many IPs it selects."),
+        *more,
         column("Nodes", "integer", ".status.nodes", "How many nodes it selects."),
-        column(
-            "Ready",
-            "string",
-            '.status.conditions[?(@.type=="Ready")].status',
-            "Whether it is in force.",
-        ),
-        column(
-            "Reason",
-            "string",
-            '.status.conditions[?(@.type=="Ready")].reason',
-            "Why, or why not.",
-            1,
-        ),
+        *ready(),
     ]
 
 
@@ -311,8 +314,10 @@ def l2_policy():
         ["hl2", "l2policy"],
         "IPs that nodes announce on their links, by ARP and NDP: each from one node.",
         spec,
-        policy_status(),
-        policy_columns(),
+        policy_status(ownedIPs="How many of them a selected node answers for."),
+        policy_columns(
+            column("Owned", "integer", ".status.ownedIPs", "How many a node answers for."),
+        ),
     )
 
 
@@ -402,8 +407,14 @@ def advertisement():
         "IPs that nodes announce to routers over BGP: from every node that is selected, unless it "
         "is exclusive.",
         spec,
-        policy_status(),
-        policy_columns(),
+        policy_status(
+            routes="How many different prefixes it makes of them.",
+            peers="How many BGPPeers are to hear of them.",
+        ),
+        policy_columns(
+            column("Routes", "integer", ".status.routes", "How many prefixes."),
+            column("Peers", "integer", ".status.peers", "How many BGPPeers."),
+        ),
     )
 
 
@@ -578,6 +589,7 @@ def peer():
             column("ASN", "string", ".spec.peerASN", "The router's AS number."),
             column("Local ASN", "string", ".spec.localASN", "Our AS number.", 1),
             column("Sessions", "string", ".status.sessions", "How many of its sessions are up."),
+            *ready(),
         ],
         ["spec"],
     )
@@ -626,6 +638,7 @@ def bfd_profile():
             column("Receive", "string", ".spec.receiveInterval", "The interval to receive."),
             column("Transmit", "string", ".spec.transmitInterval", "The interval to send."),
             column("Multiplier", "integer", ".spec.detectMultiplier", "Packets that may be lost."),
+            *ready(),
         ],
     )
 

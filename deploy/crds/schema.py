@@ -285,6 +285,11 @@ def number(description):
     return {"description": description, "type": "integer", "format": "int64"}
 
 
+def count(description):
+    """A number as text: the addresses of an IPv6 prefix are more than a number holds."""
+    return {"description": description, "type": "string", "maxLength": 40, "pattern": "^[0-9]+$"}
+
+
 def string(description):
     return {"description": description, "type": "string", "maxLength": 32768}
 
