@@ -8,9 +8,9 @@
 
 #include <boost/json.hpp>
 
+#include "base/base64.h"
 #include "base/text.h"
 #include "coord/document_wire.h"
-#include "coord/etcd_wire.h"
 
 namespace herald::daemon {
 namespace {
@@ -103,7 +103,7 @@ Result<std::string> document_text(const kube::Resource& resource, const json::ob
   }
   if (resource == secret_resource()) {
     const auto bytes =
-        coord::from_base64(string_at(object_at(object, "data"), "document", 2 * kMaxShardDocument));
+        from_base64(string_at(object_at(object, "data"), "document", 2 * kMaxShardDocument));
     if (!bytes || bytes->empty()) return error("its data has no document");
     return *bytes;
   }
@@ -344,7 +344,7 @@ Result<std::string> print_object(const coord::Document& document, const kube::Ob
         {"document", text(body)}, {"rev", table->rev.value}, {"ips", table->entries.size()}};
   } else {
     out["type"] = "Opaque";
-    out["data"] = json::object{{"document", text(coord::to_base64(body))}};
+    out["data"] = json::object{{"document", text(to_base64(body))}};
   }
   out["metadata"] = std::move(metadata);
   return json::serialize(out);
