@@ -7,7 +7,9 @@
              answers, since addresses on lo are not of eth0.
     frr      10.25.150.111, AS 64513 (eBGP);  bird  10.25.150.112, AS 64512 (iBGP)
     client   10.25.150.120; 10.25.150.160 and fd25:150::1:a0 are the probe's (vip_probe.cc)
-    store    with store="etcd" or "etcd-secure": 10.25.151.100 on the management network, where nodes are .101..
+    store    with store="etcd" or "etcd-secure": 10.25.151.100 on the management network, where nodes are
+             .101..; with "kubernetes" or "kubernetes-fake", an API server is there (kube.py), and the
+             manifests are its objects
 
 `with Lab(...) as lab:` removes everything at the end, whatever happens, SIGINT and SIGTERM
 included: only own processes (by id) and own namespaces (by name). Waits are polls with a deadline.
@@ -28,12 +30,14 @@ from . import netns
 from .client import Client
 from .etcd import ADDRESS as STORE_ADDRESS
 from .etcd import KINDS as ETCDS
+from .kube import KINDS as KUBES
 from .node import Node
 from .routers import Bird, Frr
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 COMMUNITY = "64512:150"
-STORES = ("embedded", *ETCDS)
+REMOTE = {**ETCDS, **KUBES}
+STORES = ("embedded", *REMOTE)
 PROFILES = ("default", "fast", "none")
 
 
@@ -67,8 +71,10 @@ class Lab:
         self.processes, self.namespaces = [], []
         if store not in STORES:
             raise ValueError(f"the lab has no store '{store}', but {', '.join(STORES)}")
-        self.etcd = ETCDS[store](self) if store in ETCDS else None
-        self.store_uri = self.etcd.uri if self.etcd else f"embedded:{self.dir}/herald.db"
+        self.remote = REMOTE[store](self) if store in REMOTE else None
+        self.etcd = self.remote if store in ETCDS else None
+        self.kube = self.remote if store in KUBES else None
+        self.store_uri = self.remote.uri if self.remote else f"embedded:{self.dir}/herald.db"
         self.profile, self.advert_s = profile, advert_s
         self.manifests = os.path.join(self.dir, "manifests")
         # No settings but the flags: the host's own file must not change what the lab shows.
@@ -135,12 +141,12 @@ class Lab:
         self._namespace("switch")
         netns.batch("switch", ["link add br0 type bridge mcast_snooping 0 forward_delay 0",
                                "link set br0 up"])
-        if self.etcd:
+        if self.remote:
             netns.batch("switch", ["link add br1 type bridge mcast_snooping 0 forward_delay 0",
                                    "link set br1 up"])
             self._namespace("store")
             self._cable("store", "eth1", "br1", "02:25:15:01:00:64", [f"{STORE_ADDRESS}/24"])
-            self.etcd.start()
+            self.remote.start()
         for node in self.nodes:
             self.plug(node)
             node.start_whoami()
@@ -150,6 +156,10 @@ class Lab:
         self._station("client", "02:25:15:00:03:01", "10.25.150.120", "fd25:150::1:120")
         for router in self.routers:
             router.start()
+        if self.kube:
+            for node in self.nodes:
+                self.kube.set_ready(node)
+            self.kube.load(self.manifests)
 
     def _namespace(self, name):
         self.namespaces.append(name)  # first: Ctrl-C may come when it is half made
@@ -183,7 +193,7 @@ class Lab:
                   "flood", "off")
         netns.run("bridge", "-n", netns.full_name("switch"), "fdb", "replace", node.mac, "dev",
                   f"p-{node.name}", "master", "static")
-        if self.etcd:
+        if self.remote:
             self._cable(node.name, "eth1", "br1", node.mac.replace(":00:01:", ":01:01:"),
                         [f"{node.management}/24"])
         node.lend(self.vips)
@@ -196,7 +206,7 @@ class Lab:
 
     def ports(self, node):
         """Where it is plugged in at the switch: that of eth0 first."""
-        return [f"p-{node.name}"] + ([f"m-{node.name}"] if self.etcd else [])
+        return [f"p-{node.name}"] + ([f"m-{node.name}"] if self.remote else [])
 
     def serve(self, vips):
         """Puts the VIPs on lo of every node, beside those that are there."""
@@ -210,7 +220,11 @@ class Lab:
         """What else every heraldd is told."""
         heartbeats = {"default": [], "fast": ["--heartbeat-profile", "fast"],
                       "none": ["--heartbeat-listen", "none"]}[self.profile]
-        return heartbeats + (self.etcd.settings if self.etcd else [])
+        return heartbeats + (self.remote.settings if self.remote else [])
+
+    def source(self):
+        """The flags that say where services and policies are, if it is not the store."""
+        return [] if self.kube else ["--manifests", self.manifests]
 
     def program(self, name):
         path = os.path.join(self.bin_dir, name)

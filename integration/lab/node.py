@@ -48,7 +48,7 @@ class Node:
         os.makedirs(run_dir, exist_ok=True)
         self.heraldd = lab.spawn(self.name, f"{self.name}-heraldd", [
             lab.program("heraldd"), "--config", lab.config, "--node-name", self.name,
-            "--store", lab.store_uri, "--manifests", lab.manifests, "--admin", self.admin,
+            "--store", lab.store_uri, *lab.source(), "--admin", self.admin,
             "--run-dir", run_dir, "--store-lease-duration", lab.lease,
             "--bgp-router-id", self.address, *lab.flags(), *extra])
 

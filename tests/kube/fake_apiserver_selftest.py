@@ -587,9 +587,12 @@ class Commanded(Case):
 
     def test_tokens_and_rules(self):
         self.do("POST", "/__tokens", {"t": {"user": "someone", "rules": [
-            {"verbs": ["get", "list"], "groups": [""], "resources": ["services"], "namespaces": [self.ns]}]}})
+            {"verbs": ["get", "list"], "groups": [""], "resources": ["services"], "namespaces": [self.ns]},
+            {"verbs": ["list"], "groups": [""], "resources": ["secrets"], "names": ["one"]}]}})
         api = Api(self.kubeconfig, token="t")
         self.assertEqual(api.get(self.services).code, 200)
+        self.assertEqual(api.get(self.secrets, fieldSelector="metadata.name=one").code, 200)
+        self.refused(api.get(self.secrets), 403, "Forbidden")
         said = self.refused(api.get("/api/v1/services"), 403, "Forbidden")
         self.assertIn('User "someone" cannot list resource "services" in API group "" at the cluster '
                       "scope", said)

@@ -59,8 +59,8 @@ def kubeconfig(url, ca_file, user):
 
 
 class Access:
-    """Tokens: {TOKEN: {"user", "rules": [{"verbs", "groups", "resources", "namespaces"?}]}}. `*` is all;
-    without `namespaces`, all; without `rules`, everything is permitted."""
+    """Tokens: {TOKEN: {"user", "rules": [{"verbs", "groups", "resources", "namespaces"?, "names"?}]}}. `*`
+    is all; without `namespaces` or `names`, all; without `rules`, everything is permitted."""
 
     def __init__(self, directory, tokens):
         self.path = os.path.join(directory, "admin-token")
@@ -93,7 +93,7 @@ class Access:
             def has(field, value, rule=rule):
                 return not {"*", value}.isdisjoint(rule.get(field, ["*"]))
             if (has("verbs", verb) and has("groups", resource.group) and has("resources", plural) and
-                    has("namespaces", ns or "*")):
+                    has("namespaces", ns or "*") and has("names", name or "*")):
                 return
         where = f'in the namespace "{ns}"' if ns else "at the cluster scope"
         named = f' "{name}"' if name else ""

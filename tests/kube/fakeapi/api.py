@@ -2,6 +2,7 @@
 
 import base64
 import json
+import re
 
 from . import selectors, watch
 from .resources import Refused
@@ -108,7 +109,9 @@ class Target:
         if verb is None or (name == "" and verb in ("update", "patch")) or (name and verb == "create"):
             raise Refused(405, "MethodNotAllowed", "the server does not allow this method on the "
                           "requested resource")
-        server.access.check(request.user, verb, resource, ns, name, subresource)
+        # A list of one name may be read by whoever may read that name.
+        one = re.fullmatch(r"metadata\.name=([^,=]+)", request.query.get("fieldSelector", ""))
+        server.access.check(request.user, verb, resource, ns, name or (one and one[1]) or "", subresource)
         if subresource and not (subresource == "status" and resource.status):
             raise Refused(404, "NotFound", "the server could not find the requested resource")
         if resource.namespaced and not ns and self.verb not in ("LIST", "WATCH"):

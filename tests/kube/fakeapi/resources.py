@@ -104,6 +104,9 @@ def builtin():
                  blind_put=False, lists=CONDITIONS),
         *(Resource(rbac, ["v1"], f"{kind.lower()}s", kind, not kind.startswith("Cluster"))
           for kind in ("Role", "RoleBinding", "ClusterRole", "ClusterRoleBinding")),
+        *(Resource("flowcontrol.apiserver.k8s.io", ["v1"], f"{kind.lower()}s", kind, False, status=True,
+                   generation=True, lists=CONDITIONS)
+          for kind in ("FlowSchema", "PriorityLevelConfiguration")),
         Resource("scheduling.k8s.io", ["v1"], "priorityclasses", "PriorityClass", False, ("pc",)),
     ]
     return {(r.group, r.plural): r for r in rows}
