@@ -16,6 +16,7 @@ from . import fields, kinds, schema
 from .resources import META_LISTS, Refused, builtin, from_crd
 
 NAME = re.compile(r"[a-z0-9]([-a-z0-9.]*[a-z0-9])?")
+ANY_NAME = re.compile(r"[^/%]+")
 CRDS = ("apiextensions.k8s.io", "customresourcedefinitions")
 
 
@@ -127,7 +128,8 @@ class Store:
                                                 "Required value: name or generateName is required"))
                 meta["name"] = name = meta["generateName"] + "".join(
                     self.random.choice("bcdfghjklmnpqrstvwxz2456789") for _ in range(5))
-            if not NAME.fullmatch(name) or len(name) > 253:
+            pattern = ANY_NAME if resource.group == "rbac.authorization.k8s.io" else NAME
+            if not pattern.fullmatch(name) or len(name) > 253:
                 raise resource.invalid(name, ("metadata.name", f'Invalid value: "{name}": must be a '
                                               "lowercase RFC 1123 subdomain"))
             if meta.get("resourceVersion"):
