@@ -21,6 +21,7 @@
 #include <CLI/CLI.hpp>
 #include <boost/asio/io_context.hpp>
 
+#include "base/capabilities_io.h"
 #include "base/check.h"
 #include "base/clock_io.h"
 #include "base/fd_io.h"
@@ -322,6 +323,7 @@ int run(const config::Settings& settings, config::ManifestWatcher& manifests) {
 
 int main(int argc, char** argv) {
   std::signal(SIGPIPE, SIG_IGN);  // whoever reads the log may go
+  use_permitted_capabilities();   // before any thread
   const auto flags = read_flags(argc, argv);
   if (!flags) return flags.error();
   const auto settings = read_all_settings(*flags);
