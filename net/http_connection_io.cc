@@ -341,7 +341,8 @@ class Connection : public HttpConnection, public std::enable_shared_from_this<Co
     } else if (failed.category() == http::make_error_code(http::error::bad_version).category() &&
                failed != http::error::end_of_stream && failed != http::error::partial_message) {
       why = "the answer is not HTTP: " + failed.message();
-    } else if (fresh_ && !tls_ && failed == http::error::end_of_stream) {
+    } else if (fresh_ && !tls_ &&
+               (failed == http::error::end_of_stream || failed == asio::error::connection_reset)) {
       if (!maybe_tls_.empty()) why += "; " + maybe_tls_;
     }
     fail(std::move(why), large);

@@ -60,11 +60,6 @@ Result<std::shared_ptr<TlsClient>> make_tls_client(TlsOptions options) {
       context.load_verify_file(ca.file, failed);
     } else {
       context.add_certificate_authority(asio::buffer(ca.text), failed);
-      // A text without any is no fault to Asio.
-      const X509_STORE* store = SSL_CTX_get_cert_store(context.native_handle());
-      if (!failed && sk_X509_OBJECT_num(X509_STORE_get0_objects(store)) == 0) {
-        return error(ca.subject + ": there is no certificate in it; " + ca.remedy);
-      }
     }
     if (failed) return error(unusable(ca, failed));
   }
