@@ -124,7 +124,12 @@ class Objects(Case):
         said = self.refused(self.api.post("/api/v1/namespaces/nowhere/secrets",
                                           {"metadata": {"name": "a"}}), 404, "NotFound")
         self.assertIn('namespaces "nowhere" not found', said)
-        self.assertEqual(self.api.get("/apis/example.com/v1/nothings").code, 404)
+        for path in ("/apis/example.com/v1/nothings", "/nowhere"):
+            reply = self.api.get(path)
+            self.assertEqual((reply.code, reply.body), (404, "404 page not found\n"), path)
+        for path in ("/api/v1/nothings", f"{self.services}/a/nothing",
+                     f"/apis/coordination.k8s.io/v1/namespaces/{self.ns}/nothings/a"):
+            self.refused(self.api.get(path), 404, "NotFound")
         self.refused(self.api.put(f"{self.secrets}/a", {"metadata": {"name": "b"}}), 400, "BadRequest")
         self.assertEqual(self.api.call("PATCH", f"{self.secrets}/a", {}, "text/plain").code, 415)
 
@@ -593,6 +598,7 @@ class Commanded(Case):
         self.assertEqual(api.get(self.services).code, 200)
         self.assertEqual(api.get(self.secrets, fieldSelector="metadata.name=one").code, 200)
         self.refused(api.get(self.secrets), 403, "Forbidden")
+        self.refused(api.get("/apis/example.com/v1/nothings"), 403, "Forbidden")
         said = self.refused(api.get("/api/v1/services"), 403, "Forbidden")
         self.assertIn('User "someone" cannot list resource "services" in API group "" at the cluster '
                       "scope", said)

@@ -5,7 +5,7 @@ import json
 import re
 
 from . import selectors, watch
-from .resources import Refused
+from .resources import NotServed, Refused, Resource
 
 VERBS = {"GET": "get", "POST": "create", "PUT": "update", "PATCH": "patch", "DELETE": "delete",
          "LIST": "list", "WATCH": "watch"}
@@ -49,7 +49,10 @@ def route(server, request):
     found = [r for r in resources if rest and (r.group, r.plural) == (group, rest[0]) and
              version in r.versions]
     if not found or len(rest) > 3 or (ns and not found[0].namespaced):
-        raise Refused(404, "NotFound", "the server could not find the requested resource")
+        if rest:  # whether one may is asked before whether there is anything
+            server.access.check(request.user, VERBS.get(request.method, "get") if rest[1:] else "list",
+                                Resource(group, [version], rest[0], ""), ns, "", "")
+        raise NotServed(bool(rest) and any(r.group == group and not r.custom for r in resources))
     return Target(server, request, found[0], version, ns, *rest[1:])
 
 
@@ -113,10 +116,9 @@ class Target:
         one = re.fullmatch(r"metadata\.name=([^,=]+)", request.query.get("fieldSelector", ""))
         server.access.check(request.user, verb, resource, ns, name or (one and one[1]) or "", subresource)
         if subresource and not (subresource == "status" and resource.status):
-            raise Refused(404, "NotFound", "the server could not find the requested resource")
+            raise NotServed(not resource.custom)
         if resource.namespaced and not ns and self.verb not in ("LIST", "WATCH"):
-            raise Refused(405 if self.verb == "POST" else 404, "NotFound",
-                          "the server could not find the requested resource")
+            raise NotServed(not resource.custom)
         self.api_version = resource.api_version(version)
         accept = request.headers.get("accept", "")
         self.partial = "as=PartialObjectMetadata" in accept.split(",")[0]

@@ -9,6 +9,7 @@ class Refused(Exception):
 
     def __init__(self, code, reason, message, details=None, headers=None):
         super().__init__(message)
+        self.text = None  # said instead of a Status
         self.code, self.reason, self.message = code, reason, message
         self.details, self.headers = details, headers or {}
 
@@ -18,6 +19,15 @@ class Refused(Exception):
         if self.details:
             body["details"] = self.details
         return body
+
+
+class NotServed(Refused):
+    """There is no such path, nor kind. Outside of the groups that are built in, the one refusal that is
+    not JSON."""
+
+    def __init__(self, built_in=False):
+        super().__init__(404, "NotFound", "the server could not find the requested resource")
+        self.text = None if built_in else "404 page not found\n"
 
 
 @dataclass(eq=False)

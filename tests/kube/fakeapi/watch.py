@@ -53,6 +53,10 @@ def stream(target, connection):
             since = store.rv
     try:
         connection.begin_stream()
+        if initial is not None and (request.number("resourceVersion") or 0) > store.rv:
+            connection.line(failure(504, "Timeout", "Too large resource version"))
+            connection.end_stream()
+            return
         for entry in there:
             connection.line(event("ADDED", target.bytes(entry)))
         if initial is not None and listing and request.flag("allowWatchBookmarks"):
@@ -89,7 +93,7 @@ def follow(target, connection, select, table, since, until):
             line = seen(target, select, change)
             if line:
                 connection.line(line)
-        since = now_rv if not expired else since
+        since = max(since, now_rv)
         if not table.alive and not table.since(since):
             connection.end_stream()
             return

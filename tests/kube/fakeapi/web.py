@@ -15,7 +15,7 @@ from email.utils import format_datetime
 from urllib.parse import parse_qs, unquote, urlsplit
 
 from . import api, control
-from .faults import OF_WATCH
+from .faults import KINDS, OF_WATCH
 from .resources import Refused
 
 LIMIT = 3 << 20  # of a request's body
@@ -149,6 +149,9 @@ class Connection:
         return self.server.access.who(request.headers.get("authorization"), self.certificate)
 
     def refuse(self, error):
+        if error.text:
+            self.send(error.code, error.text.encode(), "text/plain; charset=utf-8")
+            return
         self.send(error.code, json.dumps(error.status()).encode() + b"\n", headers=error.headers)
 
     def before(self, fault):
@@ -231,7 +234,6 @@ class Server:
         self.counts = collections.Counter()
         self.opened = 0
         self.watches = collections.Counter()  # open now, by resource
-        from .faults import KINDS
         self.plain_faults = set(KINDS) - OF_WATCH
 
     # -- listening --------------------------------------------------------------------------------
