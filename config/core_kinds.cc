@@ -128,7 +128,13 @@ void read_node(MapReader& root, Labels labels, Translated& out) {
   node.name = NodeName(out.name);
   node.source = out.source;
   node.labels = std::move(labels);
-  node.cordoned = root.map("spec").boolean("unschedulable").value_or(false);
+  MapReader spec = root.map("spec");
+  node.cordoned = spec.boolean("unschedulable").value_or(false);
+  for (MapReader& taint : spec.maps("taints")) {
+    const auto key = taint.text("key");
+    if (key == "node.kubernetes.io/out-of-service") node.out_of_service = true;
+    if (key == "ToBeDeletedByClusterAutoscaler") node.going = true;
+  }
   MapReader status = root.map("status");
   for (MapReader& condition : status.maps("conditions")) {
     const auto type = condition.text("type"), value = condition.text("status");
@@ -138,14 +144,31 @@ void read_node(MapReader& root, Labels labels, Translated& out) {
   out.object = std::move(node);
 }
 
+// Cilium's operator puts this in place of the pods of a Gateway or an Ingress, as its proxy runs on
+// every node. Told by the address, as labels and names differ between its versions.
+bool is_gateway(MapReader& endpoint, const std::vector<std::int64_t>& ports) {
+  const auto addresses = endpoint.texts("addresses");
+  return addresses.size() == 1 && addresses[0] == "192.192.192.192" && !endpoint.has("nodeName") &&
+         (ports.empty() || std::find(ports.begin(), ports.end(), 9999) != ports.end());
+}
+
 // Where pods are. A condition that is not there means: ready; serving if ready; not terminating.
+// Names instead of addresses are nothing that traffic is sent to.
 void read_endpoint_slice(MapReader& root, MapReader& metadata, Translated& out) {
   out.sort = kSort<EndpointSlice>;
   if (out.ns.empty()) out.ns = "default";
   const Labels labels = metadata.labels("labels");
   const auto service = labels.find("kubernetes.io/service-name");
   if (service == labels.end()) return;  // of nobody's
+  const auto type = root.text("addressType");
+  if (type == "FQDN") return;
   EndpointSlice slice;
+  if (type == "IPv4") slice.family = IpFamily::IPv4;
+  if (type == "IPv6") slice.family = IpFamily::IPv6;
+  std::vector<std::int64_t> ports;
+  for (MapReader& in : root.maps("ports")) {
+    if (const auto port = in.integer("port", 1, 65535)) ports.push_back(*port);
+  }
   slice.name = {out.ns, out.name};
   slice.service = {out.ns, service->second};
   for (MapReader& in : root.maps("endpoints")) {
@@ -155,6 +178,7 @@ void read_endpoint_slice(MapReader& root, MapReader& metadata, Translated& out) 
     endpoint.ready = conditions.boolean("ready").value_or(true);
     endpoint.serving = conditions.boolean("serving").value_or(endpoint.ready);
     endpoint.terminating = conditions.boolean("terminating").value_or(false);
+    endpoint.gateway = is_gateway(in, ports);
     slice.endpoints.push_back(std::move(endpoint));
   }
   out.object = std::move(slice);

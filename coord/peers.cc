@@ -60,11 +60,14 @@ void Peers::force_dead(const NodeName& node) {
 
 void Peers::spare(const NodeName& node) {
   std::erase_if(forced_dead_, [&](const auto& forced) { return forced.first == node; });
+  declared_dead_.erase(node);
 }
 
 bool Peers::forced_dead(const MemberDocument& document) const {
-  return document.node != self_ && !document.revoked &&
-         forced_dead_.contains({document.node, document.inc});
+  if (document.node == self_ || document.revoked) return false;
+  const auto declared = declared_dead_.find(document.node);
+  return forced_dead_.contains({document.node, document.inc}) ||
+         (declared != declared_dead_.end() && declared->second == document.rev);
 }
 
 // V1: of |guards| - q + 1 fences, any q acknowledgements of that rev include one that cannot come.

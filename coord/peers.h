@@ -47,7 +47,9 @@ class Peers {
   void on_cas(const MemberDocument& document, CasOutcome outcome, Instant now);
   // V4: an operator knows that this life of the node is over. Revoked as by V3, but at once.
   void force_dead(const NodeName& node);
-  // The word is taken back. A write that is under way may still be carried out.
+  // The same of one rev: whatever the member writes itself shows that it lives.
+  void declare_dead(const NodeName& node, Revision rev) { declared_dead_[node] = rev; }
+  // The words are taken back. A write that is under way may still be carried out.
   void spare(const NodeName& node);
   bool is_forced_dead(const NodeName& node, Incarnation inc) const {
     return forced_dead_.contains({node, inc});
@@ -103,6 +105,7 @@ class Peers {
   std::map<NodeName, Pursuit> pursuits_;
   std::set<std::pair<NodeName, Incarnation>> revoked_by_me_;
   std::set<std::pair<NodeName, Incarnation>> forced_dead_;
+  std::map<NodeName, Revision> declared_dead_;
   std::vector<StoreRequest> requests_;
 };
 

@@ -2,10 +2,19 @@
 //
 // A service without any slice is not known to have none: it is announced as if it had. Endpoints
 // that are ready count, and those that serve although they are not ready; those that serve while
-// they end count only if there are no others, as kube-proxy has it. An endpoint without a node
-// (the dummy of a gateway, an address outside of the cluster) can be reached from every node.
+// they end count only if there are no others in any slice, as kube-proxy has it (of the whole
+// cluster: an IP leaves a node whose last pod ends while another node has a ready one, and what
+// still comes to the old node is served by the pod that ends).
+//
+// An IP is served by the endpoints of its own family; a service that has slices of the other one
+// alone is judged by those.
+//
+// Where an endpoint without a node is, nobody knows. Cilium's dummy for a Gateway or an Ingress
+// stands for a proxy on every node. Others count for every node only if the service has no endpoint
+// with a node: kube-proxy takes none of them for local, so beside local ones they are none.
 #pragma once
 
+#include <array>
 #include <map>
 #include <set>
 #include <vector>
@@ -16,13 +25,21 @@ namespace herald::daemon {
 
 struct Backends {
   bool any = false;         // somewhere
-  bool everywhere = false;  // one without a node
+  bool everywhere = false;  // without regard to the node
+  bool gateway = false;     // as a proxy on every node serves
   std::set<NodeName> nodes;
   bool on(const NodeName& node) const { return everywhere || nodes.contains(node); }
   bool operator==(const Backends&) const = default;
 };
 
+struct ServiceBackends {
+  std::array<Backends, 2> by_family;  // IPv4, IPv6
+  std::array<bool, 2> known{};        // it has a slice that may be of this family
+  // For its IPs of this family.
+  const Backends& of(IpFamily family) const;
+};
+
 // Of every service that has a slice.
-std::map<ObjectName, Backends> backends_of(const std::vector<EndpointSlice>& slices);
+std::map<ObjectName, ServiceBackends> backends_of(const std::vector<EndpointSlice>& slices);
 
 }  // namespace herald::daemon

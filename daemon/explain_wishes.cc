@@ -29,6 +29,19 @@ void tell_claim(const View& view, const Service& s, const IpAddress& ip, Story& 
                "announced"));
 }
 
+std::string where(const Backends& backends) {
+  std::vector<std::string> nodes;
+  for (const NodeName& node : backends.nodes) nodes.push_back(node.str());
+  if (backends.gateway) {
+    nodes.push_back("every node, as it is a Gateway or an Ingress of Cilium's");
+  } else if (backends.everywhere) {
+    nodes.push_back("no node in particular (counts for all)");
+  } else if (backends.any && nodes.empty()) {
+    nodes.push_back("no node (their EndpointSlices have no nodeName)");
+  }
+  return some(nodes);
+}
+
 }  // namespace
 
 std::vector<RefusedExternal> refused_external_ips(const View& view) {
@@ -39,7 +52,8 @@ std::vector<RefusedExternal> refused_external_ips(const View& view) {
 
 void tell_endpoints(const View& view, const Service& service, Story& story) {
   const bool local = service.traffic_policy == TrafficPolicy::Local;
-  const Backends* backends = view.policies().backends(service.name);
+  const Backends* backends = view.policies().backends(service.name, IpFamily::IPv4);
+  const Backends* v6 = view.policies().backends(service.name, IpFamily::IPv6);
   if (service.load_balancer_class) {
     story.fact(fmt::format("its loadBalancerClass is {}", *service.load_balancer_class));
   }
@@ -51,12 +65,14 @@ void tell_endpoints(const View& view, const Service& service, Story& story) {
     }
     return;
   }
-  std::vector<std::string> nodes;
-  for (const NodeName& node : backends->nodes) nodes.push_back(node.str());
-  if (backends->everywhere) nodes.push_back("no node in particular (counts for all)");
-  story.fact(fmt::format("endpoints that serve are on: {}{}", some(nodes),
-                         local ? "; externalTrafficPolicy is Local, so only from there" : ""));
-  if (!backends->any && local) {
+  const char* only = local ? "; externalTrafficPolicy is Local, so only from there" : "";
+  if (*backends == *v6) {
+    story.fact(fmt::format("endpoints that serve are on: {}{}", where(*backends), only));
+  } else {
+    story.fact(fmt::format("endpoints that serve are on: {} for IPv4, {} for IPv6{}",
+                           where(*backends), where(*v6), only));
+  }
+  if (local && !backends->any && !v6->any) {
     story.advise("externalTrafficPolicy is Local and no endpoint is ready: see its pods");
   }
 }

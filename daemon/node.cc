@@ -55,6 +55,9 @@ void Node::run_machines(Instant now) {
   election_.set_lone(lone);
   if (links_known_) membership_.tick(now);
   const bool right = membership_.has_right(now);
+  for (std::string& said : dead_nodes_.tick(config_.name, policies_, peers_, now)) {
+    log(std::move(said), Log::Level::Warning);
+  }
   peers_.tick(may_revoke(now), now);
   election_.tick(membership_.incarnation(), right && !stop_by_, peers_, now);
 
@@ -327,6 +330,7 @@ std::optional<Instant> Node::next_deadline() const {
   next = earliest(next, store_.next_deadline());
   next = earliest(next, cluster_.next_deadline());
   next = earliest(next, operations_.next_deadline());
+  next = earliest(next, dead_nodes_.next_deadline());
   if (right && membership_.joined()) next = earliest(next, membership_.deadline());
   next = earliest(next, allocations_.next_deadline());
   next = earliest(next, rebalance_.next_deadline());

@@ -26,6 +26,7 @@
 #include "coord/table.h"
 #include "daemon/allocations.h"
 #include "daemon/bgp_speaker.h"
+#include "daemon/dead_nodes.h"
 #include "daemon/decide.h"
 #include "daemon/events.h"
 #include "daemon/l2_speaker.h"
@@ -144,6 +145,7 @@ class Node {
   L2Speaker l2_;
   BgpSpeaker bgp_;
   Operations operations_;
+  DeadNodes dead_nodes_;
   Rebalance rebalance_;
 
   Transitions transitions_;

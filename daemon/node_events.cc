@@ -21,9 +21,10 @@ Cases(F...) -> Cases<F...>;
 
 }  // namespace
 
-void Node::on(const DesiredRead& e, Instant) {
+void Node::on(const DesiredRead& e, Instant now) {
   desired_ = e.desired;
   policies_ = Policies(desired_, config_.policies);
+  dead_nodes_.on_desired(*desired_, observed_ != nullptr, now);
   dirty_ = true;
 }
 
@@ -233,7 +234,8 @@ void Node::answer(const StoreRequests::Asked& asked, const coord::StoreReply& re
                 if (outcome == coord::CasOutcome::Won) {
                   log(fmt::format(
                           "member {} revoked: {}", d.node.str(),
-                          peers_.is_forced_dead(d.node, d.inc) ? "by an operator's word"
+                          !dead_nodes_.why(d.node).empty()       ? dead_nodes_.why(d.node)
+                          : peers_.is_forced_dead(d.node, d.inc) ? "by an operator's word"
                           : d.guards.empty()
                               ? "silent for " +
                                     to_string(std::max(config_.timing.revoke_after, d.terms.lease))

@@ -53,12 +53,13 @@ Policies::Policies(std::shared_ptr<const Desired> desired, Options options)
     : desired_(std::move(desired)), options_(options) {
   if (!desired_) return;
   for (const NodeObject& node : desired_->nodes) {
-    if (node.cordoned && options.cordoned == Cordoned::Yield) yielding_.insert(node.name);
-    if (!node.ready || node.network_unavailable) unwell_.insert(node.name);
+    const bool cordoned = node.cordoned && options.cordoned == Cordoned::Yield;
+    if (cordoned || node.going) yielding_.insert(node.name);
+    if (!node.ready || node.network_unavailable || node.out_of_service) unwell_.insert(node.name);
   }
   known_.reserve(desired_->services.size());
   for (const Service& s : desired_->services) known_[s.name].service = &s;
-  backends_ = std::make_shared<const std::map<ObjectName, Backends>>(
+  backends_ = std::make_shared<const std::map<ObjectName, ServiceBackends>>(
       backends_of(desired_->endpoint_slices));
   for (const auto& [name, backends] : *backends_) known_[name].backends = &backends;
   for (const L2Policy& p : desired_->l2_policies) interfaces_.emplace_back(p.interfaces);
@@ -68,8 +69,9 @@ const Service* Policies::service(const ObjectName& name) const {
   return known(name).service;
 }
 
-const Backends* Policies::backends(const ObjectName& name) const {
-  return known(name).backends;
+const Backends* Policies::backends(const ObjectName& name, IpFamily family) const {
+  const ServiceBackends* all = known(name).backends;
+  return all == nullptr ? nullptr : &all->of(family);
 }
 
 Labels Policies::service_labels(const ObjectName& name) const {
@@ -87,10 +89,12 @@ NodeFacts Policies::node(const NodeName& name, const Labels& own) const {
   return out;
 }
 
-// As Kubernetes' own service controller has it: that the label is there is enough.
+// As Kubernetes' own service controller has it: that the label is there is enough. The second is
+// its name of before Kubernetes 1.16.
 bool Policies::excluded(const Labels& node) const {
   return !options_.ignore_exclude_label &&
-         node.contains("node.kubernetes.io/exclude-from-external-load-balancers");
+         (node.contains("node.kubernetes.io/exclude-from-external-load-balancers") ||
+          node.contains("alpha.service-controller.kubernetes.io/exclude-balancer"));
 }
 
 const Pool* Policies::pool_of(const IpAddress& vip) const {
@@ -134,7 +138,8 @@ Picks<Policy> Policies::picks(const std::vector<Policy>& policies, const IpAddre
   users.reserve(services.size());
   for (const ObjectName& name : services) {
     const Known of = known(name);
-    users.push_back({of.service, of.backends, kinds_of(*this, vip, of.service),
+    users.push_back({of.service, of.backends ? &of.backends->of(vip.family()) : nullptr,
+                     kinds_of(*this, vip, of.service),
                      of.service ? Labels{} : service_labels(name)});
   }
   Picks<Policy> out;

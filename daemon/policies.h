@@ -70,8 +70,8 @@ class Policies {
   const std::shared_ptr<const Desired>& identity() const { return desired_; }
   // nullptr: the manifests have no such service.
   const Service* service(const ObjectName& name) const;
-  // nullptr: it has no EndpointSlice.
-  const Backends* backends(const ObjectName& name) const;
+  // For its IPs of this family; nullptr: it has no EndpointSlice.
+  const Backends* backends(const ObjectName& name, IpFamily family) const;
   // Labels as selectors see them; those of the namespace and name alone if it is not known.
   Labels service_labels(const ObjectName& name) const;
   // A member: what its Node object says, what it says itself, its host name.
@@ -80,7 +80,7 @@ class Policies {
   bool excluded(const Labels& node) const;
   // The node is cordoned, and such nodes own only what no other may.
   bool yields(const NodeName& node) const { return yielding_.contains(node); }
-  // Its Node object says NotReady or NetworkUnavailable: so does such a node.
+  // Its Node object says NotReady, NetworkUnavailable or out of service: so does such a node.
   bool unwell(const NodeName& node) const { return unwell_.contains(node); }
   // The pool that `vip` is in; nullptr: none.
   const Pool* pool_of(const IpAddress& vip) const;
@@ -111,7 +111,7 @@ class Policies {
   // Asked for every VIP; nothing goes through it in order.
   struct Known {
     const Service* service = nullptr;
-    const Backends* backends = nullptr;
+    const ServiceBackends* backends = nullptr;
   };
   struct Hash {
     std::size_t operator()(const ObjectName& name) const {
@@ -124,7 +124,7 @@ class Policies {
   }
   std::unordered_map<ObjectName, Known, Hash> known_;
   // Shared by copies, as `known_` points into it.
-  std::shared_ptr<const std::map<ObjectName, Backends>> backends_;
+  std::shared_ptr<const std::map<ObjectName, ServiceBackends>> backends_;
   std::set<NodeName> yielding_, unwell_;
   std::vector<config::InterfaceMatcher> interfaces_;  // of each L2 policy
 };

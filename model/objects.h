@@ -255,11 +255,13 @@ struct BfdProfile {
 struct Endpoint {
   std::optional<NodeName> node;
   bool ready = true, serving = true, terminating = false;
+  bool gateway = false;  // Cilium's dummy: a proxy on every node serves
   bool operator==(const Endpoint&) const = default;
 };
 struct EndpointSlice {
   ObjectName name;
   ObjectName service;
+  std::optional<IpFamily> family;  // of the endpoints' addresses; none: not said
   std::vector<Endpoint> endpoints;
   bool operator==(const EndpointSlice&) const = default;
 };
@@ -289,6 +291,8 @@ struct NodeObject {
   bool cordoned = false;             // spec.unschedulable
   bool ready = true;                 // condition Ready, unless it is False or Unknown
   bool network_unavailable = false;  // condition NetworkUnavailable
+  // Taints: somebody vouches that it is off; an autoscaler is about to remove it.
+  bool out_of_service = false, going = false;
   bool operator==(const NodeObject&) const = default;
 };
 

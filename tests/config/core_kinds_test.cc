@@ -271,6 +271,48 @@ TEST(CoreKinds, NodesAndTheirConditions) {
   EXPECT_TRUE(node("status: {conditions: [{type: NetworkUnavailable, status: 'True'}]}\n")
                   .network_unavailable);
   EXPECT_TRUE(node("spec: {unschedulable: true}\n").cordoned);
+  EXPECT_TRUE(node("spec: {taints: [{key: a, effect: NoExecute}, {key: "
+                   "node.kubernetes.io/out-of-service, value: nodeshutdown, effect: NoExecute}]}\n")
+                  .out_of_service);
+  EXPECT_TRUE(
+      node("spec: {taints: [{key: ToBeDeletedByClusterAutoscaler, effect: NoSchedule}]}\n").going);
+  EXPECT_FALSE(node("spec: {taints: [{key: node.kubernetes.io/unreachable}]}\n").out_of_service);
+}
+
+// Cilium's operator writes them for Gateways and Ingresses.
+TEST(CoreKinds, DummyEndpointsOfGateways) {
+  const auto slice = [](const std::string& rest) {
+    return read(
+               "apiVersion: discovery.k8s.io/v1\nkind: EndpointSlice\nmetadata:\n  name: web\n"
+               "  labels: {kubernetes.io/service-name: web}\n" +
+               rest)
+        .endpoint_slices;
+  };
+  const auto dummy = [&](const std::string& endpoint, const std::string& ports) {
+    return slice("addressType: IPv4\nendpoints:\n- " + endpoint + "\n" + ports)
+        .at(0)
+        .endpoints.at(0)
+        .gateway;
+  };
+  EXPECT_TRUE(dummy("{addresses: [192.192.192.192]}", "ports: [{port: 9999}]"));
+  EXPECT_TRUE(dummy("{addresses: [192.192.192.192], conditions: {ready: true}}", ""));
+  EXPECT_FALSE(dummy("{addresses: [192.192.192.192]}", "ports: [{port: 80}]"));
+  EXPECT_FALSE(dummy("{addresses: [192.192.192.192], nodeName: n1}", "ports: [{port: 9999}]"));
+  EXPECT_FALSE(dummy("{addresses: [192.192.192.193]}", "ports: [{port: 9999}]"));
+  EXPECT_FALSE(dummy("{addresses: [192.192.192.192, 10.0.0.1]}", "ports: [{port: 9999}]"));
+  EXPECT_FALSE(dummy("{}", ""));
+
+  EXPECT_EQ(slice("addressType: IPv6\n").at(0).family, IpFamily::IPv6);
+  EXPECT_EQ(slice("endpoints: []\n").at(0).family, std::nullopt);
+  EXPECT_TRUE(slice("addressType: FQDN\nendpoints: [{addresses: [a.example.com]}]\n").empty());
+}
+
+// The data plane's affair.
+TEST(CoreKinds, SourceRangesAreLeftAlone) {
+  const Desired d = service("", "loadBalancerSourceRanges: [10.0.0.0/8, nonsense]");
+  EXPECT_TRUE(d.problems.empty());
+  ASSERT_EQ(d.services.size(), 1U);
+  EXPECT_EQ(d.services[0].requested, service("", "").services.at(0).requested);
 }
 
 TEST(CoreKinds, EndpointSlices) {

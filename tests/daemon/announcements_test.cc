@@ -87,7 +87,57 @@ const std::vector<Case>& cases() {
        {{}},
        {},
        {"iris1"}},
-      {"local, a gateway's dummy is everywhere", kLocal, {{""}}, {{}}, {}, {"iris1", "iris2"}},
+      {"local, a gateway's dummy is everywhere",
+       kLocal,
+       {{"gateway"}},
+       {{}},
+       {},
+       {"iris1", "iris2"}},
+      {"local, a gateway's dummy beside an endpoint of one node",
+       kLocal,
+       {{"gateway"}, {"iris1"}},
+       {{}},
+       {},
+       {"iris1", "iris2"}},
+      {"local, a gateway's dummy that is not ready",
+       kLocal,
+       {{"gateway", kNot, kNot}},
+       {{}},
+       {},
+       {},
+       Hold::NoEndpoints},
+      {"local, endpoints without a node alone: nobody knows where",
+       kLocal,
+       {{""}},
+       {{}},
+       {},
+       {"iris1", "iris2"}},
+      {"local, endpoints without a node beside local ones are not local",
+       kLocal,
+       {{""}, {"iris1"}},
+       {{}},
+       {},
+       {"iris1"}},
+      {"local, endpoints without a node while the local one is not ready",
+       kLocal,
+       {{""}, {"iris1", kNot, kNot}},
+       {{}},
+       {},
+       {},
+       Hold::NoLocalEndpoints},
+      {"local, publishNotReadyAddresses: ready, though it ends and does not serve",
+       kLocal,
+       {{"iris1", kReady, kNot, kTerminating}},
+       {{}},
+       {},
+       {"iris1"}},
+      {"local, what ends without serving is nothing",
+       kLocal,
+       {{"iris1", kNot, kNot, kTerminating}},
+       {{}},
+       {},
+       {},
+       Hold::NoEndpoints},
       {"local, no endpoint at all", kLocal, {}, {{}}, {}, {}, Hold::NoEndpoints},
       {"cluster, no endpoint at all, and nobody minds", kCluster, {}, {{}}, {}, {"iris1", "iris2"}},
       {"the policy selects one node", kCluster, {{"iris1"}}, {{"iris1"}}, {}, {"iris1"}},
@@ -162,6 +212,22 @@ TEST(L2Announcements, ByEndpointsPoliciesAndLabels) {
   }
 }
 
+TEST(L2Announcements, TheExclusionLabelHadAnotherName) {
+  World w = world_of({"", kCluster, {{"iris1"}}, {{}}, {}, {}});
+  w.desired.nodes[0].labels["alpha.service-controller.kubernetes.io/exclude-balancer"] = "true";
+  EXPECT_EQ(w.speaker(), "iris2");
+}
+
+TEST(L2Announcements, TaintsOfNodesThatGo) {
+  World w = world_of({"", kCluster, {{"iris1"}}, {{}}, {}, {}});
+  w.owners[ip("10.20.30.1")] = NodeName("iris1");
+  EXPECT_EQ(w.speaker(), "iris1");
+  w.desired.nodes[0].going = true;
+  EXPECT_EQ(w.speaker(), "iris2");
+  w.desired.nodes[1].out_of_service = true;
+  EXPECT_EQ(w.speaker(), "iris1") << "going, but still there";
+}
+
 TEST(L2Announcements, TheExclusionLabelCanBeIgnored) {
   World w = world_of({"", kLocal, {{"iris1"}}, {{}}, {"iris1", "iris2"}, {}});
   EXPECT_EQ(w.speaker(), "");
@@ -177,6 +243,46 @@ TEST(L2Announcements, AServiceWithoutASliceIsUnknownNotEmpty) {
   EXPECT_EQ(w.speaker(), "n1");
   w.endpoints("local", {});
   EXPECT_EQ(w.speaker(), "");
+}
+
+TEST(L2Announcements, SlicesAddUp) {
+  World w;
+  for (const char* n : {"n1", "n2"}) w.node(n);
+  w.l2();
+  w.service("web", {"10.20.30.1"}, kLocal);
+  w.endpoints("web", {{"n1", kNot, kServing, kTerminating}});
+  EXPECT_EQ(w.speaker(), "n1") << "all that there is";
+  w.endpoints("web", {{"n2", kNot, kNot}});
+  EXPECT_EQ(w.speaker(), "n1") << "the other one has not started yet";
+  w.endpoints("web", {{"n2"}});
+  EXPECT_EQ(w.speaker(), "n2") << "a ready one in whichever slice";
+  w.endpoints("web", {});
+  EXPECT_EQ(w.speaker(), "n2");
+}
+
+TEST(L2Announcements, AnIpIsServedByTheEndpointsOfItsFamily) {
+  constexpr auto v4 = IpFamily::IPv4, v6 = IpFamily::IPv6;
+  World w;
+  for (const char* n : {"n1", "n2"}) w.node(n);
+  w.l2();
+  w.service("web", {"10.20.30.1", "fd00::1"}, kLocal);
+  w.endpoints("web", {{"n1"}}, v4);
+  EXPECT_EQ(w.speaker("10.20.30.1"), "n1");
+  EXPECT_EQ(w.speaker("fd00::1"), "n1") << "for want of a slice of its own";
+  w.endpoints("web", {{"n2"}}, v6);
+  EXPECT_EQ(w.speaker("10.20.30.1"), "n1");
+  EXPECT_EQ(w.speaker("fd00::1"), "n2");
+  w.desired.endpoint_slices.clear();
+  w.endpoints("web", {{"n1"}}, v4);
+  w.endpoints("web", {}, v6);
+  EXPECT_EQ(w.speaker("fd00::1"), "") << "known to have none";
+  // Cilium's dummy is of IPv4 alone, and its proxy takes both.
+  w.desired.endpoint_slices.clear();
+  w.endpoints("web", {{"gateway"}}, v4);
+  EXPECT_NE(w.speaker("10.20.30.1"), "");
+  EXPECT_NE(w.speaker("fd00::1"), "");
+  w.endpoints("web", {}, v6);
+  EXPECT_NE(w.speaker("fd00::1"), "");
 }
 
 TEST(L2Announcements, APolicyMayWantEndpoints) {

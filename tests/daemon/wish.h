@@ -2,6 +2,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -16,7 +17,7 @@ inline IpPrefix net(const char* text) {
   return *IpPrefix::parse(text);
 }
 
-struct At {  // an endpoint; node "": without one
+struct At {  // an endpoint; node "": without one, "gateway": Cilium's dummy
   const char* node;
   bool ready = true, serving = true, terminating = false;
 };
@@ -78,12 +79,15 @@ class World {
     return desired.services.emplace_back(std::move(s));
   }
   // What the service has, in one slice.
-  void endpoints(const char* service, const std::vector<At>& all) {
+  void endpoints(const char* service, const std::vector<At>& all,
+                 std::optional<IpFamily> family = std::nullopt) {
     EndpointSlice slice;
     slice.service = {"default", service};
+    slice.family = family;
     for (const At& at : all) {
       Endpoint e{std::nullopt, at.ready, at.serving, at.terminating};
-      if (*at.node != '\0') e.node = NodeName(at.node);
+      e.gateway = std::string(at.node) == "gateway";
+      if (*at.node != '\0' && !e.gateway) e.node = NodeName(at.node);
       slice.endpoints.push_back(e);
     }
     desired.endpoint_slices.push_back(std::move(slice));
