@@ -8,7 +8,6 @@
 namespace herald::kube {
 namespace {
 
-constexpr Duration kFirstWait = 500ms, kLongestWait = 30s;
 constexpr Duration kRefusedWait = 60s, kAbsentWait = 60s, kUnauthorizedWait = 5s;
 // Watches end after a random time in this range, so that those of all kinds and nodes do not end
 // together; 20 kinds then cost a request a minute.
@@ -63,6 +62,15 @@ void Reflector::start(Instant now) {
 
 void Reflector::poke(Instant now) {
   if (state_ == State::Waiting && (absent() || refused_)) at_ = std::min(at_, now);
+}
+
+void Reflector::suspect(Instant now) {
+  if (state_ == State::Waiting) {
+    at_ = std::min(at_, now);
+  } else if (state_ == State::Watching) {
+    drop_request();
+    begin_watch(false, now);
+  }
 }
 
 void Reflector::prefer_first_version(Instant now) {
@@ -165,7 +173,8 @@ void Reflector::drop_request() {
 }
 
 std::string Reflector::path() const {
-  return path_of(resource()) + "?" + options_.selector + (options_.selector.empty() ? "" : "&");
+  return path_of(resource(), options_.ns) + "?" + options_.selector +
+         (options_.selector.empty() ? "" : "&");
 }
 
 void Reflector::begin_list(Instant now) {
@@ -278,8 +287,9 @@ void Reflector::on_refusal(const Reply& reply, Instant now) {
   if (reply.status == 403) {
     refused_ = true;
     fail(Next::List, said(reply), now, kRefusedWait);
-    trouble_ = name_of(resource()) + " cannot be read: " + said(reply) +
-               "; give heraldd's ClusterRole the verbs list and watch on " + name_of(resource());
+    trouble_ = name_of(resource()) + " cannot be read: " + said(reply) + "; give heraldd's " +
+               (options_.ns.empty() ? "ClusterRole" : "Role in namespace " + options_.ns) +
+               " the verbs list and watch on " + name_of(resource());
     return;
   }
   if (reply.status == 401) {
@@ -296,7 +306,7 @@ void Reflector::on_expired(const std::string& why, Instant now) {
   resume_failures_ = 0;
   if (failures_ > 0) return fail(Next::List, why, now);
   ++failures_;
-  wait(Next::List, rng_.between(0ms, kFirstWait), now);
+  wait(Next::List, rng_.between(0ms, options_.first_wait), now);
 }
 
 void Reflector::on_absent(Instant now) {
@@ -334,7 +344,7 @@ void Reflector::on_line(std::uint64_t id, std::string_view line, Instant now) {
   const auto resumed = version_number(last_version_);
   if (state_ == State::Watching && number && resumed && *number <= *resumed) return;
   if (event->type == WatchLine::Type::Deleted) {
-    take_out(*metadata);
+    take_out(*metadata, event->object);
   } else if (!take_in(*metadata, event->object)) {
     return watch_is_broken("there are too many objects", now);
   }
@@ -428,12 +438,12 @@ bool Reflector::take_in(const Metadata& metadata, std::string_view text) {
   return true;
 }
 
-void Reflector::take_out(const Metadata& metadata) {
+void Reflector::take_out(const Metadata& metadata, std::string_view text) {
   const auto at = known_.find(metadata.ns + "/" + metadata.name);
   if (at == known_.end()) return;
   const auto number = version_number(metadata.resource_version);
   if (number && at->second.ordered && *number < at->second.version) return;
-  changes_.emplace_back(Gone{ref_of(at->first, at->second.served)});
+  changes_.emplace_back(Gone{ref_of(at->first, at->second.served), std::string(text)});
   known_.erase(at);
 }
 
@@ -489,9 +499,9 @@ void Reflector::well() {
 }
 
 Duration Reflector::back_off() {
-  Duration base = kFirstWait;
-  for (int i = 1; i < failures_ && base < kLongestWait; ++i) base *= 2;
-  base = std::min(base, kLongestWait);
+  Duration base = options_.first_wait;
+  for (int i = 1; i < failures_ && base < options_.longest_wait; ++i) base *= 2;
+  base = std::min(base, options_.longest_wait);
   return rng_.between(base / 2, base * 3 / 2);
 }
 

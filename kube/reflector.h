@@ -39,6 +39,7 @@ struct Put {  // it is new, or its version is another one
 };
 struct Gone {
   ObjectRef ref;
+  std::string text = {};  // as it was last, if a watch told; empty: a list lacks it
 };
 struct Synced {};  // the first complete list is in
 using Change = std::variant<Put, Gone, Synced>;
@@ -63,6 +64,9 @@ struct ReflectorOptions {
   std::string selector = {};       // "labelSelector=...", percent-encoded; empty: all objects
   unsigned page = 250;
   bool stream_lists = true;  // sendInitialEvents, where the server has it
+  std::string ns = {};       // empty: of all namespaces
+  // After a failure: so long, then twice that, and so on.
+  Duration first_wait = 500ms, longest_wait = 30s;
 };
 
 class Reflector {
@@ -72,6 +76,8 @@ class Reflector {
   void start(Instant now);
   // Asks soon, if it waits for a kind to be served or for a right to be given.
   void poke(Instant now);
+  // It should have told something by now: a watch is resumed on a new connection, a wait is over.
+  void suspect(Instant now);
   // Something about the kind's versions changed: it tries the preferred one again.
   void prefer_first_version(Instant now);
   // The kind is gone, and all its objects with it; until start().
@@ -121,7 +127,7 @@ class Reflector {
   void on_line_error(std::string_view object, Instant now);
   void on_bookmark(const Metadata& metadata, Instant now);
   bool take_in(const Metadata& metadata, std::string_view text);
-  void take_out(const Metadata& metadata);
+  void take_out(const Metadata& metadata, std::string_view text);
   void seen_version(const std::string& resource_version);
   bool believes(const std::string& resource_version);
   void complete(const std::string& resource_version, Instant now);

@@ -6,6 +6,7 @@
 #include "coord/etcd_store_io.h"
 #include "tests/coord/etcd_lab.h"
 #include "tests/coord/store_client.h"
+#include "tests/daemon/kubernetes_lab.h"
 
 namespace herald::coord {
 namespace {
@@ -43,11 +44,23 @@ class EtcdBackend : public Backend {
   EtcdServer etcd_;
 };
 
+class KubernetesBackend : public Backend {
+ public:
+  std::unique_ptr<Store> open(StoreCallbacks callbacks) override {
+    return lab_.opener()(std::move(callbacks));
+  }
+
+ private:
+  daemon::KubernetesLab lab_;
+};
+
 class StoreContract : public testing::TestWithParam<const char*> {
  protected:
   void SetUp() override {
     if (std::string(GetParam()) == "embedded") {
       backend_ = std::make_unique<EmbeddedBackend>();
+    } else if (std::string(GetParam()) == "kubernetes") {
+      backend_ = std::make_unique<KubernetesBackend>();
     } else if (etcd_installed()) {
       backend_ = std::make_unique<EtcdBackend>();
     } else {
@@ -126,7 +139,7 @@ TEST_P(StoreContract, ClosingAnswersWhatIsQueued) {
   EXPECT_EQ(client.replies(), kRequests);
 }
 
-INSTANTIATE_TEST_SUITE_P(Backends, StoreContract, testing::Values("embedded", "etcd"),
+INSTANTIATE_TEST_SUITE_P(Backends, StoreContract, testing::Values("embedded", "etcd", "kubernetes"),
                          [](const auto& parameter) { return std::string(parameter.param); });
 
 }  // namespace

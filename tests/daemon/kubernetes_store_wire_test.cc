@@ -8,7 +8,6 @@
 #include <boost/json.hpp>
 
 #include "coord/document_wire.h"
-#include "coord/etcd_wire.h"
 
 namespace herald::daemon {
 namespace {

@@ -63,6 +63,7 @@ struct Story {
         said.push_back("+" + put->ref.name + "@" + put->metadata.resource_version);
       } else if (const auto* gone = std::get_if<Gone>(&change)) {
         said.push_back("-" + gone->ref.name);
+        last_words = gone->text;
       } else {
         said.emplace_back("synced");
       }
@@ -98,6 +99,7 @@ struct Story {
   Reflector reflector;
   Ask last;
   std::vector<std::string> said;
+  std::string last_words;  // of what is gone
 };
 
 TEST(Reflector, ListsInPagesThenWatchesFromThere) {
@@ -120,6 +122,41 @@ TEST(Reflector, TheSelectorGoesWithEveryRequest) {
               Rng(1));
   r.start(Instant{1s});
   EXPECT_THAT(r.take_asks().at(0).path, HasSubstr("/services?labelSelector=x&limit="));
+}
+
+TEST(Reflector, ANamespaceIsAllThatIsAsked) {
+  Reflector r(
+      {.versions = {{"", "v1", "services", "Service", true}}, .stream_lists = false, .ns = "home"},
+      Rng(1));
+  r.start(Instant{1s});
+  EXPECT_THAT(r.take_asks().at(0).path, HasSubstr("/api/v1/namespaces/home/services?limit="));
+}
+
+TEST(Reflector, WhatIsGoneIsToldAsItWas) {
+  Story s;
+  s.watching();
+  s.hear(line("DELETED", object("b", 13)));
+  EXPECT_EQ(s.last_words, object("b", 13));
+  s.hear(expired());
+  s.wait();
+  s.reply(200, page(20, {}));
+  EXPECT_THAT(s.take(), ElementsAre("-b", "cancel", "list", "watch", "-a"));
+  EXPECT_EQ(s.last_words, "") << "nobody knows";
+}
+
+TEST(Reflector, AWatchThatIsSuspectedIsResumed) {
+  Story s;
+  s.watching();
+  s.hear(line("MODIFIED", object("a", 11)));
+  s.take();
+  s.reflector.suspect(s.now);
+  s.look();
+  EXPECT_THAT(s.take(), ElementsAre("cancel", "watch"));
+  EXPECT_THAT(s.last.path, HasSubstr("resourceVersion=11&"));
+  s.reply(503);
+  s.reflector.suspect(s.now);
+  EXPECT_EQ(s.wait(), 0s);
+  EXPECT_THAT(s.take(), ElementsAre("watch"));
 }
 
 TEST(Reflector, TellsWhatTheWatchTells) {
