@@ -266,11 +266,13 @@ class FakeKube(Kube):
     def token_of(self, account, base):
         """A token with the rights that the roles give; tested for real against the real one."""
         self.token = secrets.token_urlsafe(16)
+        bound = {b["roleRef"]["name"] for b in base if b["kind"].endswith("RoleBinding")}
         self.rules = [
             {"verbs": rule["verbs"], "groups": rule["apiGroups"], "resources": rule["resources"],
              **({"names": rule["resourceNames"]} if "resourceNames" in rule else {}),
              **({"namespaces": [role["metadata"]["namespace"]]} if role["kind"] == "Role" else {})}
-            for role in base if role["kind"] in ("Role", "ClusterRole") for rule in role["rules"]]
+            for role in base if role["kind"] in ("Role", "ClusterRole") and
+            role["metadata"]["name"] in bound for rule in role["rules"]]
         self.grant()
         return self.token
 

@@ -85,6 +85,9 @@ class ManifestsTest(unittest.TestCase):
                 self.assertIn((subject["kind"], subject["name"]), there)
                 self.assertEqual(subject["namespace"], "herald-system")
         self.assertIn(("ServiceAccount", self.pod["serviceAccountName"]), there)
+        # Those for people are bound by people.
+        bound = {b["roleRef"]["name"] for b in self.objects if b["kind"].endswith("RoleBinding")}
+        self.assertEqual(bound, {"heraldd", "herald:heraldd"})
         maps = [g["name"] for g in kustomization(DEPLOY / "base")["configMapGenerator"]]
         for source in self.container["envFrom"]:
             self.assertIn(source["configMapRef"]["name"], maps)
