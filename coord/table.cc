@@ -366,6 +366,7 @@ bool Table::on_seen(const TableDocument& document, Instant) {
   TableDocument& shard = shards_[document.shard];
   if (!same_holdings(shard.entries, document.entries)) ++holdings_version_;
   shard = document;
+  ++version_;
   counts_[document.shard] = owners(shard);
   return true;
 }

@@ -84,6 +84,8 @@ class Table {
   std::map<NodeName, std::size_t> counts() const;
   // Rises when another IP is held, or by other services: whoever owns it.
   std::uint64_t holdings_version() const { return holdings_version_; }
+  // Rises with everything that is another thing than before.
+  std::uint64_t version() const { return version_; }
 
   // Writes what should change: own entries that are wished away or that this node is no longer to
   // own (T4), orphans (T3), and what a leader adds. Sets the floors of what it gives up. At most
@@ -114,7 +116,7 @@ class Table {
   std::array<std::map<NodeName, std::size_t>, kShards> counts_;  // of each shard
   // The same of what is being written, in shards that are busy.
   std::array<std::map<NodeName, std::size_t>, kShards> counts_written_;
-  std::uint64_t holdings_version_ = 0;
+  std::uint64_t holdings_version_ = 0, version_ = 0;
   std::array<std::vector<IpAddress>, kShards> planned_;  // the VIPs of the plan, by shard
   // The revs in which there was nothing to do for this editor, with peers of this version.
   std::array<std::optional<Revision>, kShards> settled_;

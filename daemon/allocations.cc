@@ -15,20 +15,20 @@ constexpr Duration kQuarantine = 10min;
 }  // namespace
 
 const Allocation& Allocations::decide(const Policies& policies, const coord::Table& table,
-                                      const StatusWriter& statuses, Instant now) {
-  MadeOf made_of{policies.identity(), table.holdings_version(), statuses.version()};
+                                      const Told& told, Instant now) {
+  MadeOf made_of{policies.identity(), table.holdings_version(), told.version};
   if (made_of_ == made_of && !due(now)) return allocation_;
   made_of_ = std::move(made_of);
   ++version_;
-  remember_pools(policies, table, statuses.statuses());
-  allocation_ = allocate(policies, table, remembered_, statuses.statuses());
+  remember_pools(policies, table, told.statuses);
+  allocation_ = allocate(policies, table, remembered_, told.statuses);
   ipam::Holdings& pending = remembered_.pending;
   for (const ipam::Holding& added : allocation_.plan.added) pending.try_emplace(added.ip);
   std::erase_if(pending, [&](const auto& given) {
     return table.find(given.first) != nullptr || !allocation_.holdings.contains(given.first);
   });
   for (auto& [ip, services] : pending) services = allocation_.holdings.at(ip);
-  keep_for_now(allocation_, now);
+  keep_for_now(allocation_, told, now);
   look_at_the_unowned(policies, table, now);
   return allocation_;
 }
@@ -66,13 +66,20 @@ void Allocations::remember_pools(const Policies& policies, const coord::Table& t
 }
 
 // A leader whose manifests are a moment behind the others' must not free what they have just given.
-void Allocations::keep_for_now(Allocation& allocation, Instant now) {
+void Allocations::keep_for_now(Allocation& allocation, const Told& told, Instant now) {
   std::map<ipam::Holding, std::optional<Instant>> due;
+  awaited_.clear();
   for (const ipam::Holding& holding : allocation.plan.released) {
     const auto it = release_due_.find(holding);
     std::optional<Instant> at = now + kReleaseAfter;
     if (it != release_due_.end()) at = it->second;
-    if (at && now >= *at) at.reset();
+    if (at && now >= *at) {
+      if (told.untold == nullptr || told.untold->contains(holding)) {
+        at.reset();
+      } else {
+        awaited_.insert(holding);
+      }
+    }
     if (at) allocation.holdings[holding.ip].push_back(holding.service);
     due[holding] = at;
   }
@@ -81,6 +88,7 @@ void Allocations::keep_for_now(Allocation& allocation, Instant now) {
 
 void Allocations::forget() {
   release_due_.clear();
+  awaited_.clear();
   remembered_ = {};
   stays_.clear();
   made_of_.reset();
@@ -94,7 +102,9 @@ bool Allocations::due(Instant now) const {
 
 std::optional<Instant> Allocations::next_deadline() const {
   std::optional<Instant> next;
-  for (const auto& [holding, due] : release_due_) next = earliest(next, due);
+  for (const auto& [holding, due] : release_due_) {
+    if (!awaited_.contains(holding)) next = earliest(next, due);
+  }
   for (const auto& [vip, stay] : stays_) next = earliest(next, stay.until);
   return next;
 }

@@ -25,13 +25,22 @@
 
 namespace herald::daemon {
 
-class StatusWriter;
+// What services were told, as far as this leader knows.
+struct Told {
+  const Statuses& statuses;
+  std::uint64_t version = 0;  // another one whenever any of this is another one
+  // IPs whose service is known not to be told of them any more, and to be told of what it has
+  // instead; an IP is not released before. Null: what is known of statuses is all there is.
+  const std::set<ipam::Holding>* untold = nullptr;
+};
 
 class Allocations {
  public:
   // As the leader: who gets which IP, now. Good until the next call.
-  const Allocation& decide(const Policies& policies, const coord::Table& table,
-                           const StatusWriter& statuses, Instant now);
+  const Allocation& decide(const Policies& policies, const coord::Table& table, const Told& told,
+                           Instant now);
+  // What is to be released as soon as it is in Told::untold.
+  const std::set<ipam::Holding>& awaited() const { return awaited_; }
   // Another one for each allocation that was really made.
   std::uint64_t version() const { return version_; }
   void forget();  // not the leader
@@ -46,7 +55,7 @@ class Allocations {
     std::uint64_t holdings = 0, statuses = 0;
     bool operator==(const MadeOf&) const = default;
   };
-  void keep_for_now(Allocation& allocation, Instant now);
+  void keep_for_now(Allocation& allocation, const Told& told, Instant now);
   void look_at_the_unowned(const Policies& policies, const coord::Table& table, Instant now);
   void remember_pools(const Policies& policies, const coord::Table& table,
                       const Statuses& statuses);
@@ -57,6 +66,7 @@ class Allocations {
   Remembered remembered_;
   // When what nobody wants is released; none: it is being released.
   std::map<ipam::Holding, std::optional<Instant>> release_due_;
+  std::set<ipam::Holding> awaited_;  // of these, whose time has come
   // Entries without a service: since when this leader knows them, and until when they stay. No
   // clock is compared with another's, so a new leader counts anew: longer, never shorter.
   struct Stay {

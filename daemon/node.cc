@@ -18,6 +18,7 @@ Node::Node(NodeConfig config, Instant now)
       election_(config_.name, config_.timing, Rng(config_.seed + 1)),
       l2_(config_.probes),
       bgp_(config_.router_id, Rng(config_.seed + 2)),
+      objects_(config_.field_manager, config_.seed + 3),
       rebalance_(config_.rebalance),
       transitions_(config_.name),
       store_(config_.timing, now) {
@@ -90,6 +91,8 @@ void Node::run_machines(Instant now) {
   const auto rebalance_due = rebalance_.next_deadline();
   if (rebalance_due && now >= *rebalance_due) dirty_ = true;
   if (statuses_.take_due(now)) dirty_ = true;
+  objects_.tick(now);
+  if (objects_.due(now)) dirty_ = true;
   if (l2_.look(now)) dirty_ = true;
   for (const IpAddress& vip : l2_.take_free()) table_.found(vip, std::nullopt);
   if (std::exchange(dirty_, false)) reconcile(now);
@@ -114,7 +117,7 @@ void Node::reconcile(Instant now) {
   const Allocation* allocation = nullptr;
   if (policies_.known()) {
     if (editor.leads && table_.listed()) {
-      allocation = &allocations_.decide(policies_, table_, statuses_, now);
+      allocation = &allocations_.decide(policies_, table_, told(), now);
     }
     plan = &placing_.plan(
         policies_, &allocations_, allocation, table_, peers_,
@@ -131,6 +134,7 @@ void Node::reconcile(Instant now) {
   } else {
     allocations_.forget();
     statuses_.forget();
+    objects_.forget();
     rebalance_.forget();
   }
   note_addresses_of_members();
@@ -145,13 +149,27 @@ void Node::reconcile(Instant now) {
   set_l2(now);
   emit_rights();
   for (auto& request : table_.take_requests()) ask(std::move(request), now);
-  if (allocation != nullptr) statuses_.set(allocations_, *allocation, table_, now);
+  if (allocation != nullptr && config_.objects) {
+    objects_.set(
+        {policies_, allocations_, *allocation, table_, peers_, cluster_.document().drained}, now);
+  } else if (allocation != nullptr) {
+    statuses_.set(allocations_, *allocation, table_, now);
+  }
   if (policies_.known() && links_known_) {
     const coord::MemberInfo info = member_info();
     bgp_.set(policies_, policies_.node(config_.name, info.labels), links_, info.links, table_,
              substitutes(config_.name, policies_, peers_, cluster_.document().drained, now),
              stop_by_.has_value(), now);
   }
+}
+
+Told Node::told() {
+  if (config_.objects) return objects_.told();
+  return {statuses_.statuses(), statuses_.version()};
+}
+
+const Statuses& Node::statuses() const {
+  return config_.objects ? objects_.statuses() : statuses_.statuses();
 }
 
 // Who may speak for what from here, by the table.
@@ -294,6 +312,8 @@ void Node::emit_rest(Instant now) {
     effects_.push_back(std::move(status.log));
     ask(std::move(status.write), now);
   }
+  for (auto& ask : objects_.take_requests(now)) effects_.push_back(std::move(ask));
+  for (auto& said : objects_.take_said()) effects_.push_back(std::move(said.log));
   for (auto& frame : l2_.take_frames()) effects_.push_back(std::move(frame));
   for (auto& effect : bgp_.take_effects()) effects_.push_back(std::move(effect));
   for (auto& answered : operations_.take_answers()) {
@@ -335,6 +355,7 @@ std::optional<Instant> Node::next_deadline() const {
   next = earliest(next, allocations_.next_deadline());
   next = earliest(next, rebalance_.next_deadline());
   next = earliest(next, statuses_.next_deadline());
+  next = earliest(next, objects_.next_deadline());
   if (stop_by_) next = earliest(next, *stop_by_);
   next = earliest(next, l2_.next_deadline());
   next = earliest(next, bgp_.next_deadline());

@@ -30,6 +30,7 @@
 #include "daemon/decide.h"
 #include "daemon/events.h"
 #include "daemon/l2_speaker.h"
+#include "daemon/object_statuses.h"
 #include "daemon/operations.h"
 #include "daemon/rebalance.h"
 #include "daemon/store_requests.h"
@@ -54,6 +55,10 @@ struct NodeConfig {
   Duration drain_timeout = 10s;
   RebalanceTiming rebalance;
   Policies::Options policies;
+  // An API server is where manifests come from and statuses go to, as this field manager. Two
+  // Heralds in one cluster need two names.
+  bool objects = false;
+  std::string field_manager = "heraldd";
   std::uint64_t seed = 1;
 };
 
@@ -80,7 +85,7 @@ class Node {
   const l2::LinkGrants& grants() const { return l2_.grants(); }
   const std::map<PeerName, bgp::Session>& sessions() const { return bgp_.sessions(); }
   const History& history() const { return history_; }
-  const Statuses& statuses() const { return statuses_.statuses(); }
+  const Statuses& statuses() const;
   const std::string& store_trouble() const { return store_trouble_; }  // empty: it answers
   bool stopping() const { return stop_by_.has_value(); }
 
@@ -123,13 +128,12 @@ class Node {
   void emit_rights();
   void emit_orders();
   void emit_rest(Instant now);
+  Told told();
   void tell(std::vector<Log> transitions);
   void log(std::string text, Log::Level level = Log::Level::Info);
 
   NodeConfig config_;
-  std::shared_ptr<const Desired> desired_;          // null: not read yet. Unknown is not empty
-  std::shared_ptr<const kube::Observed> observed_;  // null: no API server, or not read yet
-  Duration wall_clock_ = Duration::zero();          // what it shows at Instant{}
+  std::shared_ptr<const Desired> desired_;  // null: not read yet. Unknown is not empty
   std::vector<Link> links_;
   bool links_known_ = false;
 
@@ -144,6 +148,7 @@ class Node {
   StatusWriter statuses_;
   L2Speaker l2_;
   BgpSpeaker bgp_;
+  ObjectStatuses objects_;
   Operations operations_;
   DeadNodes dead_nodes_;
   Rebalance rebalance_;

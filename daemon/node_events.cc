@@ -102,16 +102,16 @@ Operations::Parts Node::for_operations(Instant now) {
 }
 
 void Node::on(const ObjectsSeen& e, Instant) {
-  observed_ = e.observed;
+  objects_.on_seen(e.observed);
   dirty_ = true;
 }
 
-void Node::on(const KubeAnswered&, Instant) {
-  dirty_ = true;
+void Node::on(const KubeAnswered& e, Instant now) {
+  objects_.on_answer(e.id, e.answer, now);
 }
 
 void Node::on(const WallClockRead& e, Instant now) {
-  wall_clock_ = std::chrono::seconds(e.seconds) - now.time_since_epoch();
+  objects_.set_wall_clock(std::chrono::seconds(e.seconds) - now.time_since_epoch());
 }
 
 void Node::on(const StopRequested&, Instant now) {

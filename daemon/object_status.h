@@ -27,6 +27,7 @@ struct WantedObject {
   // users make it, and it is left alone while it is not there.
   std::string create;
   bool first = false;  // before the others
+  bool wait = false;   // what is there stays as it is, for now
   bool operator==(const WantedObject&) const = default;
 };
 

@@ -31,7 +31,7 @@ std::size_t hash_of(const WantedObject* wanted) {
   if (wanted == nullptr) return 0;
   const std::hash<std::string> hash;
   const std::size_t out = hash(wanted->status) * 31 + hash(wanted->create) * 7 +
-                          static_cast<std::size_t>(wanted->generation);
+                          static_cast<std::size_t>(wanted->generation) * 2 + wanted->wait;
   return out == 0 ? 1 : out;
 }
 
@@ -188,7 +188,7 @@ void ObjectWriter::leave(const kube::ObjectRef& object, Entry& entry) {
 void ObjectWriter::judge(const kube::ObjectRef& object, Entry& entry, Instant now) {
   const WantedObject* want = wanted(object);
   entry.need = Need::Nothing;
-  if (idle(want, entry.seen)) return;
+  if (idle(want, entry.seen) || (want != nullptr && want->wait)) return;
   if (entry.stale && entry.stale == entry.seen && entry.stale_for == entry.wanted) return;
   entry.stale.reset();
   if (entry.seen == nullptr) {
@@ -325,7 +325,6 @@ kube::Write ObjectWriter::write_of(const kube::ObjectRef& object, Entry& entry, 
     }
     entry.made_from = std::hash<std::string>{}(want->create);
   } else {
-    meta["uid"] = entry.seen->uid;
     meta["resourceVersion"] = entry.seen->resource_version;
     static const WantedObject kNothing;
     const StatusDiff diff = compare(want == nullptr ? kNothing : *want, *entry.seen, now_text(now));

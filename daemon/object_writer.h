@@ -68,6 +68,11 @@ class ObjectWriter {
   std::shared_ptr<const kube::ObservedObject> known(const kube::ObjectRef& object) const;
   // The same of an answer that somebody else had.
   void learn(const kube::ObjectRef& object, const std::string& body, Instant now);
+  // each(object, what it is), of those of which more is known than the watch has shown.
+  template <typename F>
+  void for_each_newer(F each) const {
+    for (const auto& [object, newer] : newer_) each(object, *newer.object);
+  }
   // What known() says may be another thing than before.
   std::uint64_t version() const { return version_; }
   // Nothing differs, and nothing is under way.

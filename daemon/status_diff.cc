@@ -37,6 +37,12 @@ const json::object* find_condition(const json::value* list, const json::string& 
   return nullptr;
 }
 
+// An API server leaves out what is empty.
+bool is_empty(const json::value& value) {
+  return (value.is_array() && value.get_array().empty()) ||
+         (value.is_object() && value.get_object().empty());
+}
+
 // The number 3 is the same however it was read.
 bool same(const json::value& a, const json::value& b) {
   if (a.is_number() && b.is_number()) return json::serialize(a) == json::serialize(b);
@@ -56,9 +62,8 @@ class Comparison {
       } else if (field.value().is_object()) {
         static const json::object kNone;
         const bool object = there != nullptr && there->is_object();
-        if (!object && field.value().get_object().empty()) note(here, there);
         objects(field.value().get_object(), object ? there->get_object() : kNone, here);
-      } else if (there == nullptr || !same(field.value(), *there)) {
+      } else if (there == nullptr ? !is_empty(field.value()) : !same(field.value(), *there)) {
         note(here, there);
       }
     }
@@ -91,7 +96,7 @@ class Comparison {
       } else {
         continue;
       }
-      if (is_there == nullptr) continue;
+      if (is_there == nullptr || is_empty(*is_there)) continue;
       if (is_wanted == nullptr) {
         note(here, is_there);
       } else if (field.value().is_object() &&

@@ -43,6 +43,7 @@ class Cluster : public testing::Test {
     c.version = "test";
     c.seed = ++starts_;
     c.policies.cordoned = cordoned_;
+    configure(c);
     Host& host = hosts_[name];
     host.guard = std::make_unique<coord::Guard>(c.name, c.guard_timing);
     host.node = std::make_unique<Node>(c, now_);
@@ -100,8 +101,13 @@ class Cluster : public testing::Test {
     if (const auto* a = std::get_if<AskStore>(&effect); a != nullptr && store_answers_) {
       deliver(name, StoreAnswered{a->id, store(a->request)});
     }
+    if (const auto* a = std::get_if<AskKube>(&effect)) kube(name, *a);
     one_speaker_each();
   }
+
+  // With an API server.
+  virtual void configure(NodeConfig&) {}
+  virtual void kube(const std::string&, const AskKube&) {}
 
   // Whoever lives hears of what was written.
   coord::StoreReply store(const coord::StoreRequest& request) {

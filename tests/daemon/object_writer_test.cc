@@ -341,7 +341,7 @@ TEST_F(Writing, ALateWriteOfAnEarlierLeaderChangesNothing) {
 TEST_F(Writing, ObjectsOfOurMakingComeAndGo) {
   auto next = std::make_shared<WantedObjects>();
   (*next)[service("made")] = {R"({"node":"n1"})", WantedObject::Generation::Nowhere,
-                              R"({"metadata":{"labels":{"a":"b"}}})", false};
+                              R"({"metadata":{"labels":{"a":"b"}}})", false, false};
   wanted_ = next;
   EXPECT_EQ(settle(), 2);  // the object, then its status
   EXPECT_EQ(api_.status(service("made")), R"({"node":"n1"})");

@@ -27,8 +27,9 @@ TEST(StatusDiff, Table) {
       {"not there", R"({"a":1})", "", "", {"status.a = nothing"}},
       {"deep", R"({"a":{"b":"x"}})", R"({"a":{"c":1}})", "", {"status.a.b = nothing"}},
       {"a list is one value", R"({"l":[1,2]})", R"({"l":[2,1]})", "", {"status.l = [2,1]"}},
-      {"an empty list", R"({"l":[]})", R"({})", "", {"status.l = nothing"}},
-      {"an empty map", R"({"m":{}})", R"({})", "", {"status.m = nothing"}},
+      {"an empty list is none", R"({"l":[]})", R"({})", "", {}},
+      {"no empty list", R"({"l":[]})", R"({"l":[1]})", "", {"status.l = [1]"}},
+      {"an empty map is none", R"({"m":{}})", R"({})", R"({"f:m":{}})", {}},
       {"text where a map should be",
        R"({"m":{"a":1}})",
        R"({"m":"x"})",
@@ -61,7 +62,8 @@ TEST(StatusDiff, Table) {
     kube::ObservedObject seen;
     seen.status = row.seen;
     seen.managed = row.managed;
-    EXPECT_EQ(compare({row.wanted, Where::Nowhere, "", false}, seen, "now").what, row.differs)
+    EXPECT_EQ(compare({row.wanted, Where::Nowhere, "", false, false}, seen, "now").what,
+              row.differs)
         << row.what;
   }
 }
@@ -73,7 +75,7 @@ TEST(StatusDiff, TimesAndGenerationsAreFilledIn) {
                                   {"type":"B","status":"True","lastTransitionTime":"then"}]})";
   const WantedObject wanted{
       R"({"conditions":[{"type":"A","status":"True"},{"type":"B","status":"False"}]})",
-      Where::Everywhere, "", false};
+      Where::Everywhere, "", false, false};
   EXPECT_EQ(
       compare(wanted, seen, "now").status,
       R"({"conditions":[{"type":"A","status":"True","observedGeneration":7,"lastTransitionTime":"then"},)"

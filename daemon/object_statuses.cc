@@ -1,0 +1,98 @@
+#include "daemon/object_statuses.h"
+
+#include <algorithm>
+#include <utility>
+
+namespace herald::daemon {
+namespace {
+
+constexpr std::uint64_t kFirstWrite = 1, kFirstCheck = std::uint64_t{1} << 56;
+// What has changed together is told together; and grants go first.
+constexpr Duration kAfter = 10ms, kBetween = 100ms;
+
+}  // namespace
+
+ObjectStatuses::ObjectStatuses(const std::string& field_manager, std::uint64_t seed)
+    : writer_({field_manager, kFirstWrite, 32}, Rng(seed)), checks_(kFirstCheck, Rng(seed + 1)) {}
+
+void ObjectStatuses::on_seen(std::shared_ptr<const kube::Observed> observed) {
+  observed_ = std::move(observed);
+}
+
+bool ObjectStatuses::on_answer(std::uint64_t id, const kube::WriteAnswer& answer, Instant now) {
+  if (writer_.on_answer(id, answer, now)) return true;
+  if (!checks_.on_answer(id, answer, now)) return false;
+  for (const ReleaseChecks::Seen& seen : checks_.take_seen()) {
+    writer_.learn(seen.object, seen.body, now);
+    ++seen_version_;
+  }
+  return true;
+}
+
+Told ObjectStatuses::told() {
+  if (std::exchange(told_version_, writer_.version()) != writer_.version()) {
+    told_.clear();
+    writer_.for_each_newer([&](const kube::ObjectRef& object, const kube::ObservedObject& is) {
+      if (object.resource.kind != "Service") return;
+      coord::StatusDocument& told = told_[{object.ns, object.name}];
+      told.service = {object.ns, object.name};
+      told.ips = ingress_of(is.status);
+    });
+  }
+  given_version_ = seen_version_ + checks_.version();
+  return {told_, given_version_, &checks_.untold()};
+}
+
+const Statuses& ObjectStatuses::statuses() const {
+  if (statuses_of_ == observed_) return statuses_;
+  statuses_of_ = observed_;
+  statuses_.clear();
+  for (const auto& [object, is] : observed_->objects) {
+    if (object.resource != service_ref({}).resource || is->status.empty()) continue;
+    const ObjectName name{object.ns, object.name};
+    if (auto said = told_in(name, is->status)) statuses_[name] = std::move(*said);
+  }
+  return statuses_;
+}
+
+void ObjectStatuses::set(const Facts& facts, Instant now) {
+  if (!observed_) return;
+  checks_.set(facts.allocations.awaited(), facts.allocation.plan, now);
+  MadeOf made_of{facts.policies.identity(),   observed_,
+                 facts.allocations.version(), facts.table.version(),
+                 facts.peers.version(),       facts.drained};
+  if (made_of_ != made_of && !make_at_) make_at_ = std::max(now + kAfter, made_ + kBetween);
+  if (!make_at_ || now < *make_at_) return;
+  make_at_.reset();
+  made_ = now;
+  made_of_ = std::move(made_of);
+  auto wanted = std::make_shared<WantedObjects>();
+  services_.add(facts.policies, facts.allocation, facts.table, facts.peers, facts.drained,
+                observed_->kinds.contains("ciliumloadbalancerippools.cilium.io"), now, *wanted);
+  writer_.set(std::move(wanted), observed_, facts.policies.desired().complete, now);
+}
+
+void ObjectStatuses::forget() {
+  made_of_.reset();
+  make_at_.reset();
+  services_.forget();
+  writer_.forget();
+  checks_.forget();
+}
+
+bool ObjectStatuses::due(Instant now) const {
+  return (make_at_ && now >= *make_at_) ||
+         (made_of_ && given_version_ != seen_version_ + checks_.version());
+}
+
+std::optional<Instant> ObjectStatuses::next_deadline() const {
+  return earliest(make_at_, earliest(writer_.next_deadline(), checks_.next_deadline()));
+}
+
+std::vector<AskKube> ObjectStatuses::take_requests(Instant now) {
+  auto out = writer_.take_writes(now);
+  for (AskKube& ask : checks_.take_requests(now)) out.push_back(std::move(ask));
+  return out;
+}
+
+}  // namespace herald::daemon

@@ -1,0 +1,194 @@
+#include "daemon/service_statuses.h"
+
+#include <fmt/core.h>
+
+#include <algorithm>
+#include <utility>
+
+#include <boost/json.hpp>
+
+#include "base/lists.h"
+#include "base/text.h"
+#include "daemon/release_checks.h"
+
+namespace herald::daemon {
+namespace {
+
+namespace json = boost::json;
+
+constexpr const char* kAllocated = "herald.io/IPAllocated";
+
+json::object condition(const char* type, bool is, std::string_view reason,
+                       const std::string& message) {
+  return {{"type", type},
+          {"status", is ? "True" : "False"},
+          {"reason", json::string_view(reason.data(), reason.size())},
+          {"message", message}};
+}
+
+bool asks_cilium(const Service& service) {
+  return service.requested_by.starts_with("lbipam.cilium.io/") ||
+         service.requested_by.starts_with("io.cilium/") ||
+         service.requested_pool_by.starts_with("lbipam.cilium.io/");
+}
+
+// In the order of the service's families; requested ones of a family as requested.
+std::vector<IpAddress> in_order(const Service& service, const ipam::Decision& decision) {
+  std::vector<IpAddress> out;
+  for (const ipam::GivenIp& given : decision.ips) out.push_back(given.ip);
+  const auto rank = [&](const IpAddress& ip) {
+    const auto& families = service.families;
+    const auto at = std::find(families.begin(), families.end(), ip.family());
+    if (families.empty()) return ip.is_v4() ? 0 : 1;
+    return static_cast<int>(at - families.begin());
+  };
+  std::stable_sort(out.begin(), out.end(),
+                   [&](const IpAddress& a, const IpAddress& b) { return rank(a) < rank(b); });
+  return out;
+}
+
+json::object announced(const std::vector<IpAddress>& ips,
+                       const std::vector<coord::TableEntry>& entries, AnnouncedBy& by) {
+  constexpr const char* kType = "herald.io/Announced";
+  if (ips.empty()) return condition(kType, false, "NoIP", "the service has no IP");
+  std::string reason;
+  std::vector<std::string> messages;
+  for (std::size_t i = 0; i < ips.size(); ++i) {
+    AnnouncedBy::Answer answer = by.of(ips[i], entries[i]);
+    if (!answer.announced && reason.empty()) reason = answer.reason;
+    messages.push_back(std::move(answer.message));
+  }
+  return condition(kType, reason.empty(), reason.empty() ? "Announced" : reason,
+                   join(messages, "; "));
+}
+
+}  // namespace
+
+CiliumVerdict cilium_verdict(const Service& service, const ipam::Decision& decision) {
+  using ipam::Reason;
+  std::string ip;
+  for (const IpAddress& asked : service.requested) {
+    const bool given = std::any_of(decision.ips.begin(), decision.ips.end(),
+                                   [&](const ipam::GivenIp& g) { return g.ip == asked; });
+    if (!given && ip.empty()) ip = to_string(asked);
+  }
+  switch (decision.reason) {
+    case Reason::Allocated:
+      return {"satisfied", ""};
+    case Reason::PoolExhausted:
+      return {"out_of_ips",
+              "All enabled CiliumLoadBalancerIPPools that match this service ran out of "
+              "allocatable IPs"};
+    case Reason::RequestedIPNotInPool:
+      return {"no_pool", fmt::format("No pool exists with a CIDR containing '{}'", ip)};
+    case Reason::PoolSelectorMismatch:
+      return {
+          "pool_selector_mismatch",
+          fmt::format("The pool with the CIDR containing '{}', doesn't select this service", ip)};
+    case Reason::AlreadyAllocated:
+      return {"already_allocated",
+              fmt::format("The IP '{}' is already allocated to another service", ip)};
+    case Reason::SharingKeyMismatch:
+    case Reason::SharingPortConflict:
+    case Reason::SharingPolicyMismatch:
+    case Reason::SharingBackendMismatch:
+    case Reason::SharingNamespaceNotPermitted:
+      return {"already_allocated_incompatible_service",
+              fmt::format("The IP '{}' is already allocated to an incompatible service. Reason: {}",
+                          ip, decision.message)};
+    case Reason::NoMatchingPool:
+      return {"no_pool", "There are no enabled CiliumLoadBalancerIPPools that match this service"};
+    default:
+      return {"no_pool", decision.message};
+  }
+}
+
+std::optional<coord::StatusDocument> told_in(const ObjectName& service, const std::string& status) {
+  boost::system::error_code failed;
+  const json::value root = json::parse(status, failed);
+  if (failed) return std::nullopt;
+  const json::value* list = root.find_pointer("/conditions", failed);
+  if (list == nullptr || !list->is_array()) return std::nullopt;
+  for (const json::value& one : list->get_array()) {
+    const json::object* said = one.if_object();
+    const auto text = [&](const char* key) {
+      const json::value* value = said == nullptr ? nullptr : said->if_contains(key);
+      return value != nullptr && value->is_string() ? std::string(value->get_string().c_str()) : "";
+    };
+    if (text("type") != kAllocated) continue;
+    coord::StatusDocument out;
+    out.service = service;
+    out.ips = ingress_of(status);
+    out.reason = text("reason");
+    out.message = text("message");
+    return out;
+  }
+  return std::nullopt;
+}
+
+void ServiceStatuses::add(const Policies& policies, const Allocation& allocation,
+                          const coord::Table& table, const coord::Peers& peers,
+                          const std::set<NodeName>& drained, bool cilium, Instant now,
+                          WantedObjects& out) {
+  MadeOf made_of{policies.identity(), eligible_members(peers, std::nullopt, now), drained, cilium};
+  const bool same = made_of_ == made_of;
+  if (!same) made_of_ = std::move(made_of);
+  std::optional<AnnouncedBy> by;  // costs something, and is mostly not asked
+  std::map<ObjectName, Made> made;
+  for (const ipam::Decision& decision : allocation.plan.decisions) {
+    const Service* service = policies.service(decision.service);
+    if (service == nullptr) continue;
+    const std::vector<IpAddress> ips = in_order(*service, decision);
+    std::vector<coord::TableEntry> entries;
+    bool recorded = true;
+    for (const IpAddress& ip : ips) {
+      const coord::TableEntry* entry = table.find(ip);
+      recorded = recorded && entry != nullptr && contains(entry->services, decision.service);
+      if (recorded) entries.push_back(*entry);
+    }
+    const kube::ObjectRef object = service_ref(decision.service);
+    auto before = made_.extract(decision.service);
+    if (!recorded) {
+      WantedObject wait;
+      wait.wait = true;
+      out[object] = std::move(wait);
+      continue;
+    }
+    if (!before.empty() && same && before.mapped().decision == decision &&
+        before.mapped().entries == entries) {
+      out[object] = before.mapped().object;
+      made.insert(std::move(before));
+      continue;
+    }
+    if (!by) by.emplace(policies, made_of_->members, drained);
+    json::array conditions;
+    conditions.push_back(condition(kAllocated, decision.reason == ipam::Reason::Allocated,
+                                   ipam::to_string(decision.reason), decision.message));
+    conditions.push_back(announced(ips, entries, *by));
+    if (cilium || asks_cilium(*service)) {
+      const CiliumVerdict verdict = cilium_verdict(*service, decision);
+      conditions.push_back(condition("cilium.io/IPAMRequestSatisfied",
+                                     decision.reason == ipam::Reason::Allocated, verdict.reason,
+                                     verdict.message));
+    }
+    json::object status{{"conditions", std::move(conditions)}};
+    // With a hostname in it, the list is another controller's.
+    if (!service->foreign_status) {
+      json::array ingress;
+      for (const IpAddress& ip : ips) {
+        ingress.push_back(json::object{{"ip", to_string(ip)}, {"ipMode", "VIP"}});
+      }
+      status["loadBalancer"] = json::object{{"ingress", std::move(ingress)}};
+    }
+    Made one;
+    one.object.status = json::serialize(status);
+    one.object.first = service->held != ips;
+    one.decision = decision;
+    one.entries = std::move(entries);
+    out[object] = one.object;
+    made.emplace_hint(made.end(), decision.service, std::move(one));
+  }
+  made_ = std::move(made);
+}
+
+}  // namespace herald::daemon

@@ -1,0 +1,56 @@
+// daemon/service_statuses.h: what the leader wants in the status of each Service: its IPs, whether
+// it has what it asked for, and who announces it (docs/kubernetes-status.md).
+//
+// No status names an IP before the table has it for the service (rule T5). Each service is made
+// anew only when something that its status tells of has changed.
+#pragma once
+
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "coord/table.h"
+#include "daemon/announced_by.h"
+#include "daemon/decide.h"
+#include "daemon/object_status.h"
+
+namespace herald::daemon {
+
+class ServiceStatuses {
+ public:
+  // To `out`. cilium: services are told in Cilium's words as well.
+  void add(const Policies& policies, const Allocation& allocation, const coord::Table& table,
+           const coord::Peers& peers, const std::set<NodeName>& drained, bool cilium, Instant now,
+           WantedObjects& out);
+  void forget() { made_.clear(); }
+
+ private:
+  struct MadeOf {  // for all services
+    std::shared_ptr<const Desired> desired;
+    std::vector<Eligible> members;
+    std::set<NodeName> drained;
+    bool cilium = false;
+    bool operator==(const MadeOf&) const = default;
+  };
+  struct Made {
+    ipam::Decision decision;
+    std::vector<coord::TableEntry> entries;
+    WantedObject object;
+  };
+  std::optional<MadeOf> made_of_;
+  std::map<ObjectName, Made> made_;
+};
+
+// What a Service's .status says of it; nullopt: no leader has said anything.
+std::optional<coord::StatusDocument> told_in(const ObjectName& service, const std::string& status);
+
+// The words of Cilium's condition cilium.io/IPAMRequestSatisfied.
+struct CiliumVerdict {
+  const char* reason;
+  std::string message;
+};
+CiliumVerdict cilium_verdict(const Service& service, const ipam::Decision& decision);
+
+}  // namespace herald::daemon
