@@ -177,6 +177,13 @@ class ManifestsTest(unittest.TestCase):
         patience = self.container["livenessProbe"]
         self.assertGreaterEqual(patience["periodSeconds"] * patience["failureThreshold"], 60)
 
+    def test_the_port_is_that_of_the_heartbeats(self):
+        text = (ROOT / "config" / "settings.h").read_text()
+        port = int(re.search(r"kHeartbeatPort = (\d+)", text).group(1))
+        self.assertEqual([p["containerPort"] for p in self.container["ports"]], [port])
+        for page in ("install.md", "install-talos.md"):
+            self.assertIn(str(port), (ROOT / "docs" / page).read_text())
+
     def test_the_host_is_locked(self):
         """Rule J1 holds for the host, not for the pod."""
         env = {e["name"]: e.get("value") for e in self.container["env"]}
