@@ -697,7 +697,7 @@ def node_status():
     sessions = {
         "description": "Its BGP sessions.",
         "type": "array",
-        "maxItems": 256,
+        "maxItems": 1024,
         "x-kubernetes-list-type": "map",
         "x-kubernetes-list-map-keys": ["peer"],
         "items": session,
@@ -706,11 +706,28 @@ def node_status():
         "Written by that node's heraldd alone.",
         {
             "version": text("Of its heraldd.", 64),
-            "right": text("Why it may answer for its IPs, or why not.", 64),
+            "leader": boolean("Whether it is the one that gives out IPs and writes statuses."),
+            "drained": boolean("Whether it was told to own no IPs."),
+            "right": text("Why it may answer for its IPs, or why not.", 253),
             "ips": number("How many IPs it answers for."),
+            "links": {
+                "description": "The links that it answers on.",
+                "type": "array",
+                "maxItems": 256,
+                "x-kubernetes-list-type": "map",
+                "x-kubernetes-list-map-keys": ["name"],
+                "items": mapping(
+                    "",
+                    {
+                        "name": text("The link.", 64),
+                        "ips": number("How many IPs it answers for there."),
+                    },
+                    ["name"],
+                ),
+            },
             "sessionsEstablished": text("How many of its sessions are up, as 2/3.", 32),
             "sessions": sessions,
-            "warnings": array("What is wrong with it.", string(""), 64),
+            "warnings": array("What is wrong with it.", string(""), 256),
             "conditions": conditions(),
         },
     )
@@ -722,9 +739,12 @@ def node_status():
         None,
         status,
         [
-            column("IPs", "integer", ".status.ips", "How many IPs it answers for."),
             column("Right", "string", ".status.right", "Why it may answer, or why not."),
+            column("IPs", "integer", ".status.ips", "How many IPs it answers for."),
             column("Sessions", "string", ".status.sessionsEstablished", "BGP sessions up."),
+            column("Leader", "boolean", ".status.leader", "Whether it gives out IPs."),
+            column("Ready", "string", '.status.conditions[?(@.type=="Ready")].status', "Is it well?"),
+            column("Drained", "boolean", ".status.drained", "Whether it owns no IPs.", 1),
             column("Version", "string", ".status.version", "Of its heraldd."),
         ],
     )
