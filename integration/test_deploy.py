@@ -128,6 +128,14 @@ class DeployTest(unittest.TestCase):
         path = f"/apis/herald.io/v1alpha1/{self.plural(made['kind'])}"
         return self.api.post(path, made, **query)
 
+    def pod(self):
+        """As heraldd, with its ServiceAccount's token."""
+        path = "/api/v1/namespaces/herald-system/serviceaccounts/heraldd/token"
+        token = self.api.post(path, {
+            "apiVersion": "authentication.k8s.io/v1", "kind": "TokenRequest",
+            "spec": {"expirationSeconds": 600}}).body["status"]["token"]
+        return Api(self.config, token=token)
+
     # ---- the CRDs
 
     def test_good_objects_are_taken(self):
@@ -195,6 +203,39 @@ class DeployTest(unittest.TestCase):
                                       kind="application/apply-patch+yaml", fieldManager="heraldd")
                 self.assertEqual(reply.code, 200, reply)
                 self.assertRegex(self.kubectl("get", short), line)
+
+    def test_what_heraldd_writes_of_a_node_is_taken(self):
+        pod, path = self.pod(), "/apis/herald.io/v1alpha1/nodestatuses/n1"
+        head = {"apiVersion": "herald.io/v1alpha1", "kind": "NodeStatus", "metadata": {"name": "n1"}}
+        status = {
+            "version": "0.1.0", "leader": True, "drained": False, "right": "Heartbeats", "ips": 4,
+            "links": [{"name": "eth0", "ips": 4}], "sessionsEstablished": "1/2",
+            "sessions": [{"peer": "tor-1", "address": "192.0.2.1", "state": "Established",
+                          "since": "2026-01-02T03:04:05Z", "routes": 4, "message": ""},
+                         {"peer": "tor-2", "address": "192.0.2.2", "state": "Active"}],
+            "warnings": ["something"],
+            "conditions": [{"type": "Ready", "status": "True", "reason": "Ready", "message": "",
+                            "lastTransitionTime": "2026-01-02T03:04:05Z"}]}
+        for at, body in ((path, head), (f"{path}/status", head | {"status": status})):
+            reply = pod.call("PATCH", at, body, kind="application/apply-patch+yaml",
+                             fieldManager="heraldd-n1", force="true")
+            self.assertIn(reply.code, (200, 201), reply)
+        self.assertEqual(reply.body["status"], status)
+        self.assertRegex(self.kubectl("get", "hns"), r"n1 +Heartbeats +4 +1/2 +true +True +0.1.0")
+
+    def test_what_heraldd_keeps_is_taken(self):
+        pod = self.pod()
+        path = "/apis/herald.io/v1alpha1/namespaces/herald-system/iptableshards"
+        made = {"apiVersion": "herald.io/v1alpha1", "kind": "IPTableShard",
+                "metadata": {"name": "shard-0"},
+                "spec": {"document": '{"rev":18446744073709551615}', "rev": 1, "ips": 0}}
+        reply = pod.post(path, made)
+        self.assertEqual(reply.code, 201, reply)
+        big = reply.body
+        big["spec"] |= {"document": "x" * 1_400_000, "rev": 2, "ips": 4000}
+        reply = pod.call("PUT", f"{path}/shard-0", big)
+        self.assertEqual(reply.code, 200, str(reply)[:500])
+        self.assertRegex(self.kubectl("get", "hshard", "-n", "herald-system"), r"shard-0 +4000 +2 ")
 
     def test_kubectl_explains_them(self):
         said = self.kubectl("explain", "hpool.spec.onShrink", "--api-version=herald.io/v1alpha1")
@@ -267,11 +308,7 @@ class DeployTest(unittest.TestCase):
 
     def test_the_store_goes_before_others(self):
         """The API server says by which of its FlowSchemas a request went."""
-        path = "/api/v1/namespaces/herald-system/serviceaccounts/heraldd/token"
-        token = self.api.post(path, {
-            "apiVersion": "authentication.k8s.io/v1", "kind": "TokenRequest",
-            "spec": {"expirationSeconds": 600}}).body["status"]["token"]
-        pod = Api(self.config, token=token)
+        pod = self.pod()
         uids = {}
         for schema in ("herald-store", "herald"):
             made = self.api.get(f"/apis/flowcontrol.apiserver.k8s.io/v1/flowschemas/{schema}")
