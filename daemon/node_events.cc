@@ -24,7 +24,7 @@ Cases(F...) -> Cases<F...>;
 void Node::on(const DesiredRead& e, Instant now) {
   desired_ = e.desired;
   policies_ = Policies(desired_, config_.policies);
-  dead_nodes_.on_desired(*desired_, observed_ != nullptr, now);
+  dead_nodes_.on_desired(*desired_, config_.objects, now);
   dirty_ = true;
 }
 
