@@ -85,12 +85,18 @@ class Resolver {
         {Severity::Warning, object.source, kind, "", object.name, field, message});
   }
 
+  void find(const Source& source, const char* topic, bool holds,
+            const std::set<std::string>& about = {}) {
+    out_.findings.push_back({source, topic, holds, {about.begin(), about.end()}});
+  }
+
   // Which nodes a cluster config has. A node has one: of two that select it the older, so a new one
   // takes nothing from an old one.
   Selectors nodes_of(const CiliumBgpClusterConfig& cluster) {
     Selectors selectors = cluster.node_selectors;
     std::vector<std::string> lost;
     std::string owner;
+    std::set<std::string> owners;
     bool any = false;
     for (const NodeObject& node : out_.nodes) {
       if (!selects(selectors, node.labels)) continue;
@@ -98,6 +104,7 @@ class Resolver {
       const auto [first, fresh] = owners_.try_emplace(node.name.str(), cluster.name);
       if (fresh) continue;
       owner = first->second;
+      owners.insert(owner);
       const auto label = node.labels.find(kHostname);
       if (label != node.labels.end()) {
         lost.push_back(label->second);
@@ -109,6 +116,8 @@ class Resolver {
                         node.name.str(), owner));
       }
     }
+    if (!out_.nodes.empty()) find(cluster.source, "NoMatchingNode", !any);
+    find(cluster.source, "ConflictingClusterConfigs", !owners.empty(), owners);
     if (!any && !out_.nodes.empty()) {
       warn(cluster, kKind, "spec.nodeSelector",
            fmt::format("selects none of the {} nodes ({}): change it, or label a node",
@@ -129,6 +138,16 @@ class Resolver {
 
   void take_cluster(const CiliumBgpClusterConfig& cluster) {
     const Selectors nodes = nodes_of(cluster);
+    std::set<std::string> missing;
+    for (const CiliumBgpInstance& instance : cluster.instances) {
+      for (const CiliumBgpPeer& peer : instance.peers) {
+        if (peer.peer_config &&
+            (!peer_configs_.contains(*peer.peer_config) || in_.gone.contains(*peer.peer_config))) {
+          missing.insert(*peer.peer_config);
+        }
+      }
+    }
+    find(cluster.source, "MissingPeerConfigs", !missing.empty(), missing);
     for (const CiliumBgpInstance& instance : cluster.instances) {
       for (const CiliumBgpPeer& peer : instance.peers) take_peer(cluster, nodes, instance, peer);
     }
@@ -273,12 +292,15 @@ class Resolver {
   // Where no Secret was read at all, they are kept elsewhere.
   void check_secret(const CiliumBgpPeerConfig& config) {
     const auto& wanted = config.settings.password;
-    if (!wanted || out_.secrets.empty()) return;
+    if (out_.secrets.empty()) return;
+    if (!wanted) return find(config.source, "MissingAuthSecret", false);
     const bool there =
         std::any_of(out_.secrets.begin(), out_.secrets.end(), [&](const SecretObject& s) {
           return s.name == ObjectName{wanted->ns, wanted->name} &&
                  std::find(s.keys.begin(), s.keys.end(), wanted->key) != s.keys.end();
         });
+    find(config.source, "MissingAuthSecret", !there,
+         there ? std::set<std::string>{} : std::set{wanted->name});
     if (there) return;
     warn(config, "CiliumBGPPeerConfig", "spec.authSecretRef",
          fmt::format("there is no Secret {}/{} with the key '{}': create it", wanted->ns,

@@ -8,6 +8,7 @@
 
 #include <cstddef>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -95,12 +96,13 @@ struct CiliumBgp {
   std::vector<CiliumBgpPeerConfig> peer_configs;
   std::vector<CiliumBgpAdvertisement> advertisements;
   std::vector<CiliumBgpNodeOverride> overrides;
+  std::set<std::string> gone;  // of the peer configs: not there any more, used as they were
 };
 
 // Adds to `desired` the peers "<cluster config>.<instance>.<peer>" with their BFD profiles, and for
 // each entry of an advertisement that reaches a peer one advertisement for each set of peers and
 // families; `desired.nodes` is read. What does not fit together is a warning, as it is a condition
-// and no refusal with Cilium.
+// and no refusal with Cilium; the same is in Desired::findings by Cilium's names of its conditions.
 void resolve_cilium_bgp(const CiliumBgp& objects, Desired& desired);
 
 }  // namespace herald::config

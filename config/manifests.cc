@@ -234,6 +234,7 @@ void Manifests::add_peer_configs_that_are_gone(CiliumBgp& cilium, Desired& out) 
   for (const auto& [name, config] : peer_configs_) {
     if (there.contains(name)) continue;
     cilium.peer_configs.push_back(config);
+    cilium.gone.insert(name);
     out.problems.push_back(
         {Severity::Warning, config.source, "CiliumBGPPeerConfig", "", name, "",
          "is gone, and a CiliumBGPClusterConfig still names it: it is used as it was, until the "

@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "model/finding.h"
 #include "model/objects.h"
 #include "model/problem.h"
 
@@ -23,6 +24,7 @@ struct Desired {
   std::vector<UnmanagedService> unmanaged;
 
   std::vector<Problem> problems;
+  std::vector<Finding> findings;
   int objects_read = 0;  // of any kind, good or bad
 
   // False while something could not be read at all (a file that does not parse, a Service with an
