@@ -157,6 +157,35 @@ class DeployTest(unittest.TestCase):
                 self.assertIn(notes["field"], reply.body["message"])
                 self.assertIn(notes.get("says", ""), reply.body["message"])
 
+    def test_the_largest_objects_are_not_too_dear(self):
+        """The server stops rules that cost too much; here all lists are as long as they may be."""
+        large = [f"2001:0db8:0000:0000:0000:{i:04x}:0000:0001-2001:0db8:0000:0000:0000:{i:04x}:0000:00ff"
+                 for i in range(1024)]
+        values = [f"v{i}" for i in range(64)]
+        selector = {"matchExpressions": [{"key": f"k{i}", "operator": "In", "values": values}
+                                         for i in range(32)]}
+        overrides = [{"node": f"n{i}", "localASN": i + 1, "routerID": f"10.0.{i >> 8}.{i & 255 | 1}",
+                      "sourceAddress": f"10.0.{i >> 8}.{i & 255}"} for i in range(512)]
+        for kind, spec in (
+                ("LoadBalancerIPPool", {"addresses": large, "avoid": large,
+                                        "serviceSelectors": [selector] * 32}),
+                ("L2AnnouncementPolicy", {"nodeSelectors": [selector] * 32,
+                                          "interfaces": ["(eth|bond)[0-9]+" * 16] * 32}),
+                ("BGPAdvertisement", {"communities": [f"large:4294967295:{i}:4294967295"
+                                                      for i in range(255)]}),
+                ("BGPPeer", {"address": "192.0.2.1", "peerASN": 1, "nodeOverrides": overrides})):
+            with self.subTest(kind):
+                made = {"apiVersion": "herald.io/v1alpha1", "kind": kind,
+                        "metadata": {"name": "large"}, "spec": spec}
+                reply = self.create(made)
+                self.assertEqual(reply.code, 201, str(reply)[:1000])
+                # One more is too many.
+                longest = max((k for k in spec if isinstance(spec[k], list)), key=lambda k: len(spec[k]))
+                made["spec"] = spec | {longest: spec[longest] + spec[longest][:1]}
+                reply = self.create(made)
+                self.assertEqual(reply.code, 422, str(reply)[:1000])
+                self.assertIn("Too many", reply.body["message"])
+
     def test_what_the_pages_show_is_taken(self):
         shown = []
         for page in [ROOT / "README.md", *(ROOT / "docs").glob("*.md")]:
