@@ -298,6 +298,7 @@ class RealKube(Kube):
                      ["rsa", "-in", self.pki.file("sa.key"), "-pubout", "-out", self.pki.file("sa.pub")]):
             subprocess.run(["openssl", *argv], check=True, capture_output=True, timeout=30)
         self.etcd = None
+        self.further = []  # flags of kube-apiserver
 
     def launch(self):
         if self.etcd is None:
@@ -312,7 +313,8 @@ class RealKube(Kube):
             "--service-account-issuer", "https://kubernetes.default.svc.cluster.local",
             "--service-account-key-file", self.pki.file("sa.pub"),
             "--service-account-signing-key-file", self.pki.file("sa.key"),
-            "--authorization-mode", "RBAC", "--service-cluster-ip-range", "10.96.0.0/16,fd00:96::/112"])
+            "--authorization-mode", "RBAC", "--service-cluster-ip-range", "10.96.0.0/16,fd00:96::/112",
+            *self.further])
 
     def start_etcd(self):
         url, peer = "http://127.0.0.1:2379", "http://127.0.0.1:2380"

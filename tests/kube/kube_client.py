@@ -6,6 +6,7 @@
 """
 
 import base64
+import contextlib
 import http.client
 import json
 import os
@@ -140,6 +141,7 @@ class Watch:
     def __init__(self, api, path, seconds, query):
         words = "&".join(f"{k}={quote(str(v), safe='')}" for k, v in {"watch": "true", **query}.items())
         self.connection = api.connect(seconds)
+        self.sock = self.connection.sock
         self.connection.request("GET", f"{path}?{words}", None,
                                 api.headers("application/json", "application/json"))
         self.response = self.connection.getresponse()
@@ -158,6 +160,9 @@ class Watch:
         return [next(self) for _ in range(count)]
 
     def close(self):
+        """Also while another thread waits for the next event."""
+        with contextlib.suppress(OSError):
+            socket.socket.shutdown(self.sock, socket.SHUT_RDWR)
         self.response.close()
         self.connection.close()
 
