@@ -227,7 +227,7 @@ class HttpClient : public Client {
               what(call->request) + " may be sent when it answers again");
     } else {
       lane.waiting.push_back(call);
-      after(call->timer, std::max<Duration>(call->deadline - boot_now(), 0ns), [this, call, &lane] {
+      after(call->timer, std::max<Duration>(call->deadline - boot_now(), 0ns), [call, &lane] {
         if (std::erase(lane.waiting, call) == 0) return;  // its turn came at the same instant
         end(call, Answer::Kind::NotSent,
             "the API server has too much to do: " + what(call->request) +
@@ -458,10 +458,8 @@ class HttpClient : public Client {
     const std::string at = "the API server at " + url(endpoint);
     if (status != 401) trouble("credentials", "");
     if (status != 429) trouble("load", "");
-    if (status < 500) {
-      endpoints_.worked(endpoint, now);
-      trouble(url(endpoint), "");
-    }
+    if (status < 500) endpoints_.worked(endpoint, now);
+    if (status < 300 || (status >= 400 && status < 500)) trouble(url(endpoint), "");
     if (status < 300) {
       if (!forbidden_.empty()) {
         const std::string right = right_of(call->request);

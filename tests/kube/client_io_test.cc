@@ -482,9 +482,7 @@ TEST_F(KubeClient, WhatNeverEndsIsGivenUp) {
   for (const auto& [bytes, endless] : cases) {
     SCOPED_TRACE(bytes.substr(0, 40));
     Server server(
-        [&](const Heard&) {
-          return Reply{bytes, Reply::Then::Keep, false, endless};
-        },
+        [reply = Reply{bytes, Reply::Then::Keep, false, endless}](const Heard&) { return reply; },
         tls());
     Lab lab(access({server.url()}));
     const Answer answer = lab.ask(get("/a", 15s));
