@@ -293,6 +293,7 @@ class Connection : public HttpConnection, public std::enable_shared_from_this<Co
       read_stream();
       return;
     }
+    fresh_ = false;
     const unsigned status = parser_->get().result_int();
     if (status == 200 && !std::exchange(streaming_, true)) await_line();
     pending_ += parser_->get().body();
@@ -349,7 +350,9 @@ class Connection : public HttpConnection, public std::enable_shared_from_this<Co
   }
 
   std::string words(error_code failed) const {
-    return tls_ ? tls_client_->broken(failed) : failed.message();
+    if (!tls_) return failed.message();
+    const bool hung_up = fresh_ && failed == http::error::end_of_stream;
+    return tls_client_->broken(hung_up ? error_code(asio::error::eof) : failed, fresh_);
   }
 
   // From here on lines alone keep the stream.

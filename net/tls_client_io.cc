@@ -83,8 +83,15 @@ Result<std::shared_ptr<TlsClient>> make_tls_client(TlsOptions options) {
 }
 
 // What OpenSSL says, and what to do where the other side's word for it is known.
-std::string TlsClient::broken(const error_code& failed) const {
+std::string TlsClient::broken(const error_code& failed, bool first) const {
   const std::string out = failed.message();
+  // In TLS 1.3 a client certificate is judged after the client's handshake is over, and the alert
+  // that tells of it may be lost with what was on its way.
+  if (first && !options_.cert.empty() &&
+      (failed == asio::error::connection_reset || failed == asio::error::broken_pipe ||
+       failed == asio::error::eof || failed == ssl::error::stream_truncated)) {
+    return out + "; perhaps " + options_.remedies.client_certificate;
+  }
   if (failed.category() != asio::error::get_ssl_category()) return out;
   const auto then = [&](const std::string& remedy) {
     return remedy.empty() ? out : out + "; " + remedy;
@@ -121,7 +128,7 @@ std::string TlsClient::handshake_failure(const error_code& failed, SSL* session,
         return why + "the connection broke" +
                (options_.remedies.no_tls.empty() ? "" : "; " + options_.remedies.no_tls);
       }
-      return why + broken(failed);
+      return why + broken(failed, false);
     case X509_V_ERR_HOSTNAME_MISMATCH:
     case X509_V_ERR_IP_ADDRESS_MISMATCH:
       return why + "its certificate is not for '" + name + "'; " + options_.remedies.wrong_name;

@@ -61,8 +61,8 @@ class TlsClient {
   // refused, if it was.
   std::string handshake_failure(const boost::system::error_code& failed, ssl_st* session,
                                 const std::string& name, const std::string& validity) const;
-  // Why a connection broke later.
-  std::string broken(const boost::system::error_code& failed) const;
+  // Why a connection broke later; `first`: before its first answer.
+  std::string broken(const boost::system::error_code& failed, bool first) const;
 
  private:
   std::unique_ptr<boost::asio::ssl::context> context_;

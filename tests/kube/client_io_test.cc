@@ -297,6 +297,17 @@ TEST_F(KubeClient, ANewAuthorityIsReadFromItsFile) {
   EXPECT_EQ(lab.troubles(), "");
 }
 
+TEST_F(KubeClient, WhoHangsUpOnAClientCertificateMayNotTakeIt) {
+  Server server([](const Heard&) { return Reply::hang_up(); }, tls());
+  Access named = access({server.url()});
+  const Pair pair = ca_.sign({"node", ""});
+  named.client_cert = pair.cert;
+  named.client_key = pair.key;
+  EXPECT_THAT(Lab(named).ask(get("/x")).why,
+              HasSubstr("perhaps it does not take the client certificate of /root/.kube/config"));
+  EXPECT_THAT(Lab(access({server.url()})).ask(get("/x")).why, Not(HasSubstr("perhaps")));
+}
+
 // ---- who we are
 
 TEST_F(KubeClient, ATokenThatExpiredIsReadAgainAndTheRequestRepeatedOnce) {
