@@ -165,7 +165,8 @@ class ImageTest(unittest.TestCase):
         other = subprocess.run(
             ["unshare", "--net", os.path.join(BINARIES, "heraldd"), "--store",
              f"embedded:{self.place}/other.db", "--manifests",
-             os.path.join(self.root, "etc/herald"), "--run-dir", self.host_run, "--admin", f"{self.place}/other.sock", "--node-name", "n2", "--heartbeat-listen", "none"],
+             os.path.join(self.root, "etc/herald"), "--run-dir", self.host_run, "--admin",
+             f"{self.place}/other.sock", "--node-name", "n2", "--heartbeat-listen", "none"],
             capture_output=True, text=True, timeout=30)
         self.assertEqual(other.returncode, 1)
         self.assertIn("another heraldd runs on this host", other.stderr)

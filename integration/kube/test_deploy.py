@@ -14,12 +14,11 @@ import tempfile
 import time
 import unittest
 
-from lab.kube import WHERE_FROM, real_binaries
-
-ROOT = pathlib.Path(__file__).resolve().parents[1]
-sys.path.insert(0, str(ROOT / "tests" / "kube"))
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+sys.path[:0] = [str(ROOT / "integration"), str(ROOT / "tests" / "kube")]
 from fakeapi.access import Pki, kubeconfig, write_private  # noqa: E402
 from kube_client import Api  # noqa: E402
+from lab.kube import WHERE_FROM, real_binaries  # noqa: E402
 
 BINARIES = real_binaries()
 KUBECTL = shutil.which("kubectl", path=f"{os.environ.get('PATH', '')}:{BINARIES}")
@@ -29,7 +28,7 @@ USER = "system:serviceaccount:herald-system:heraldd"
 
 def skip_reason():
     if BINARIES is None:
-        return f"SKIPPED: {WHERE_FROM}"
+        return f"SKIPPED: no kube-apiserver: {WHERE_FROM}"
     return "" if KUBECTL else "SKIPPED: no kubectl found"
 
 
