@@ -708,7 +708,7 @@ def node_status():
             "version": text("Of its heraldd.", 64),
             "leader": boolean("Whether it is the one that gives out IPs and writes statuses."),
             "drained": boolean("Whether it was told to own no IPs."),
-            "right": text("Why it may answer for its IPs, or why not.", 253),
+            "right": text("Why it may answer for its IPs, or why not.", 1024),
             "ips": number("How many IPs it answers for."),
             "links": {
                 "description": "The links that it answers on.",

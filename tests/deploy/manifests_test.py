@@ -137,6 +137,22 @@ class ManifestsTest(unittest.TestCase):
                     self.assertEqual(written, {"patch"}, rule)
             self.assertNotIn("deletecollection", rule["verbs"])
 
+    def test_what_is_watched_may_be_watched(self):
+        text = (ROOT / "kube" / "resources.cc").read_text()
+        watched = set(re.findall(r'"([a-z0-9]+s)",\s+"[A-Z]\w+"', text))
+        self.assertGreater(len(watched), 15)
+        roles = by_kind(self.objects, "ClusterRole")
+        (role,) = [r for r in roles if r["metadata"]["name"] == "herald:heraldd"]
+        may = {
+            resource
+            for rule in role["rules"]
+            if {"get", "list", "watch"} <= set(rule["verbs"])
+            for resource in rule["resources"]
+        }
+        self.assertEqual(watched - may, set())
+        # Nor more than that.
+        self.assertEqual(may - watched, set())
+
     def test_the_pod_is_confined(self):
         security = self.container["securityContext"]
         self.assertEqual(security["capabilities"]["drop"], ["ALL"])
