@@ -157,7 +157,7 @@ void plan_10000_services_100_pools(benchmark::State& state) {
     pool.service_selectors.emplace_back().match_labels = {{"group", std::to_string(i % 50)}};
     pools.push_back(pool);
   }
-  std::vector<Service> services;
+  SharedList<Service> services;
   for (int i = 0; i < 10'000; ++i) {
     Service s;
     s.name = {"ns-" + std::to_string(i % 20), "service-" + std::to_string(i)};

@@ -13,6 +13,18 @@ namespace {
 constexpr const char* kServiceNamespaceLabel = "io.kubernetes.service.namespace";
 constexpr const char* kServiceNameLabel = "io.kubernetes.service.name";
 
+// A status is what controllers told. One of a strange form is theirs to mend, and hurts nobody who
+// does not read it: from an API server it is passed over.
+template <typename Read>
+void read_forgiving(Translated& out, Read read) {
+  const bool good = out.good;
+  const std::size_t problems = out.problems.size();
+  read();
+  if (!out.lenient) return;
+  out.good = good;
+  out.problems.resize(problems);
+}
+
 void read_ports(MapReader& spec, Service& service) {
   for (MapReader& in : spec.maps("ports")) {
     ServicePort port;
@@ -118,7 +130,7 @@ void read_service(MapReader& root, Translated& out) {
   }
   spec.warn_of_slips();
 
-  read_status(root.map("status"), service);
+  read_forgiving(out, [&] { read_status(root.map("status"), service); });
   out.object = std::move(service);
 }
 
@@ -135,12 +147,14 @@ void read_node(MapReader& root, Labels labels, Translated& out) {
     if (key == "node.kubernetes.io/out-of-service") node.out_of_service = true;
     if (key == "ToBeDeletedByClusterAutoscaler") node.going = true;
   }
-  MapReader status = root.map("status");
-  for (MapReader& condition : status.maps("conditions")) {
-    const auto type = condition.text("type"), value = condition.text("status");
-    if (type == "Ready") node.ready = value != "False" && value != "Unknown";
-    if (type == "NetworkUnavailable") node.network_unavailable = value == "True";
-  }
+  read_forgiving(out, [&] {
+    MapReader status = root.map("status");
+    for (MapReader& condition : status.maps("conditions")) {
+      const auto type = condition.text("type"), value = condition.text("status");
+      if (type == "Ready") node.ready = value != "False" && value != "Unknown";
+      if (type == "NetworkUnavailable") node.network_unavailable = value == "True";
+    }
+  });
   out.object = std::move(node);
 }
 

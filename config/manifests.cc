@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "base/text.h"
+#include "config/json_document.h"
 #include "config/validate.h"
 
 namespace herald::config {
@@ -65,17 +66,14 @@ std::optional<std::string> not_ours(const Service& service, const ManifestOption
          ", which is none of load-balancer-classes (" + join(classes, ", ") + ")";
 }
 
-void set_foreign_ones_apart(Desired& desired, const ManifestOptions& options) {
-  auto& all = desired.services;
-  all.erase(
-      std::remove_if(all.begin(), all.end(),
-                     [&](const Service& service) {
-                       auto why = not_ours(service, options);
-                       if (!why) return false;
-                       desired.unmanaged.push_back({service.name, service.source, std::move(*why)});
-                       return true;
-                     }),
-      all.end());
+// A Service that is somebody else's becomes what is kept of those.
+void set_apart_if_foreign(Object& object, const ManifestOptions& options) {
+  const auto* service = std::get_if<Service>(&object);
+  if (service == nullptr) return;
+  if (auto why = not_ours(*service, options)) {
+    UnmanagedService foreign{service->name, service->source, std::move(*why)};
+    object = std::move(foreign);
+  }
 }
 
 // What validate() finds about an object of MetalLB, in the words of its manifest.
@@ -99,6 +97,36 @@ void name_as_written(const std::vector<const Translated*>& objects, std::size_t 
 template <typename T>
 void sort_by_name(std::vector<T>& objects) {
   std::sort(objects.begin(), objects.end(), [](const T& a, const T& b) { return a.name < b.name; });
+}
+template <typename T>
+void sort_by_name(SharedList<T>& objects) {
+  objects.sort([](const T& a, const T& b) { return a.name < b.name; });
+}
+
+// The member of a JSON object, made if it is not there.
+Value& member_of(Value& map, const std::string& key) {
+  for (std::size_t i = 0; i < map.keys.size(); ++i) {
+    if (map.keys[i] == key) return map.items[i];
+  }
+  map.keys.push_back(key);
+  return map.items.emplace_back();
+}
+void set_text(Value& map, const std::string& key, const std::string& text) {
+  Value& value = member_of(map, key);
+  value = Value{};
+  value.type = Value::Type::String;
+  value.text = text;
+}
+
+// As much of an object as its path says: it is of the right sort and name.
+Value bare(const Manifests::ApiObject& object) {
+  Value out;
+  out.type = Value::Type::Map;
+  Value& metadata = member_of(out, "metadata");
+  metadata.type = Value::Type::Map;
+  set_text(metadata, "name", object.name);
+  if (!object.ns.empty()) set_text(metadata, "namespace", object.ns);
+  return out;
 }
 
 // Few files do, and to look through all objects for each of ten thousand would take minutes.
@@ -142,6 +170,7 @@ void Manifests::set_file(const std::string& path, std::string_view text) {
   for (const Value& document : parsed.documents) {
     for (Translated& object : translate(document, path)) {
       ++file.objects_read;
+      set_apart_if_foreign(object.object, options_);
       if (object.good) {
         file.objects.push_back(std::move(object));
         continue;
@@ -186,10 +215,84 @@ void Manifests::set_file(const std::string& path, std::string_view text) {
                                          : "")});
     }
   }
+  put_file(path, std::move(file));
+}
+
+void Manifests::put_file(const std::string& path, File file) {
+  const auto before = files_.find(path);
   const bool remembered = is_remembered(file.objects) ||
                           (before != files_.end() && is_remembered(before->second.objects));
   files_[path] = std::move(file);
   if (remembered) remember_names();
+}
+
+Change Manifests::set_object(const ApiObject& object, std::string_view json) {
+  auto document = parse_json(json);
+  if (document && document->type != Value::Type::Map) document = error("is no JSON object");
+  Value root = document ? std::move(*document) : bare(object);
+  set_text(root, "apiVersion", object.api);
+  set_text(root, "kind", object.kind);
+  Translated translated = translate_lenient(root, object.path);
+  if (!document) {
+    translated.good = false;
+    translated.object = {};
+    translated.problems = {{Severity::Error, translated.source, object.kind, object.ns, object.name,
+                            "", document.error() + ": the API server sends it so"}};
+  }
+  set_apart_if_foreign(translated.object, options_);
+  if (translated.good && translated.problems.empty()) {
+    if (const auto change = core_.set(translated.object)) {
+      // Its fault is mended: the picture may be complete again.
+      return files_.erase(object.path) > 0 ? Change::Wanted : *change;
+    }
+  }
+  return put_faulty(object.path, std::move(translated));
+}
+
+// An object with faults, or one of those kinds of which there are few.
+Change Manifests::put_faulty(const std::string& path, Translated object) {
+  File file;
+  file.objects_read = 1;
+  const ObjectKey key{object.sort, space_of(object), object.name};
+  if (!object.good) {
+    Object known = core_.find(key);
+    if (known.index() == 0) {
+      if (const Translated* old = last_good(path, object)) known = old->object;
+    }
+    if (known.index() == 0) {
+      file.complete = !(object.may_be_service && object.sort != 0);
+    } else {
+      for (Problem& p : object.problems) {
+        if (p.severity == Severity::Error) p.message += kStillUsing;
+      }
+    }
+    object.object = std::move(known);
+  }
+  core_.remove(key);
+  const auto before = files_.find(path);
+  if (before != files_.end() && before->second.objects.size() == 1 &&
+      before->second.objects.front() == object) {
+    return Change::None;
+  }
+  file.objects.push_back(std::move(object));
+  put_file(path, std::move(file));
+  return Change::Wanted;
+}
+
+Change Manifests::remove_object(const ApiObject& object) {
+  Value root = bare(object);
+  set_text(root, "apiVersion", object.api);
+  set_text(root, "kind", object.kind);
+  const Translated translated = translate_lenient(root, object.path);
+  bool changed = core_.remove({translated.sort, space_of(translated), translated.name});
+  const auto at = files_.find(object.path);
+  if (at != files_.end()) {
+    const bool remembered = is_remembered(at->second.objects);
+    files_.erase(at);
+    if (remembered) remember_names();
+    changed = true;
+  }
+  return changed ? Change::Wanted : Change::None;
 }
 
 void Manifests::apply_file(const std::string& path, std::string_view text) {
@@ -250,13 +353,13 @@ Desired Manifests::desired() const {
   Desired out;
   CiliumBgp cilium;
   // Kind, namespace, name -> where it was first read.
-  std::map<std::tuple<std::size_t, std::string, std::string>, Source> seen;
+  std::map<ObjectKey, Source> seen;
   std::vector<const Translated*> used;
   std::vector<const File*> in_order;
   for (const auto& [path, file] : files_) in_order.push_back(&file);
   const auto rest = std::stable_partition(in_order.begin(), in_order.end(),
                                           [](const File* file) { return file->applied; });
-  std::set<std::tuple<std::size_t, std::string, std::string>> replaced;
+  std::set<ObjectKey> replaced;
   for (auto at = in_order.begin(); at != in_order.end(); ++at) {
     if (at == rest) {
       for (const auto& [key, source] : seen) replaced.insert(key);
@@ -285,6 +388,11 @@ Desired Manifests::desired() const {
       used.push_back(&object);
     }
   }
+  if (rest == in_order.end()) {
+    for (const auto& [key, source] : seen) replaced.insert(key);
+  }
+  core_.add_to(out, replaced);
+  out.objects_read += static_cast<int>(core_.size());
   for (const auto& [path, reason] : unreadable_) {
     out.complete = false;
     const auto below = files_.lower_bound(path);
@@ -298,7 +406,6 @@ Desired Manifests::desired() const {
          "",
          "cannot be read: " + reason + (known ? "; what was read before stays in use" : "")});
   }
-  set_foreign_ones_apart(out, options_);
   const std::set<PeerName> compared = join_metallb(used, aliases_, out);
   add_peer_configs_that_are_gone(cilium, out);
   resolve_cilium_bgp(cilium, out);

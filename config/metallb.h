@@ -28,15 +28,18 @@ std::variant<CommunityValue, CommunityFault> parse_community(std::string_view te
 struct Peer {
   BgpPeer model;
   Asn my_asn;  // before localASN replaces it
+  bool operator==(const Peer&) const = default;
 };
 
 struct Advertisement {
   BgpAdvertisement model;                // without communities
   std::vector<std::string> communities;  // literals and aliases
+  bool operator==(const Advertisement&) const = default;
 };
 
 struct Community {
   std::map<std::string, CommunityValue> aliases;
+  bool operator==(const Community&) const = default;
 };
 
 using Aliases = std::map<std::string, CommunityValue>;

@@ -12,8 +12,9 @@ namespace {
 constexpr std::size_t kMaxListDepth = 4;  // a List within a List is legal, though nobody writes it
 
 void translate_into(const Value& document, const std::string& file, std::size_t depth,
-                    std::vector<Translated>& out) {
+                    std::vector<Translated>& out, bool lenient = false) {
   Translated object;
+  object.lenient = lenient;
   object.source = {file, document.line};
   if (const Value* kind = document.find("kind")) object.kind = kind->text;
   object.source.kind = object.kind;
@@ -22,7 +23,7 @@ void translate_into(const Value& document, const std::string& file, std::size_t 
     const std::string api = root.text("apiVersion").value_or("");
     root.ignore("kind");
     object.api = api;
-    if (object.kind == "List" && api == "v1" && depth < kMaxListDepth) {
+    if (object.kind == "List" && api == "v1" && depth < kMaxListDepth && !lenient) {
       const Value* items = document.find("items");
       if (items != nullptr && items->type == Value::Type::List) {
         for (const Value& item : items->items) translate_into(item, file, depth + 1, out);
@@ -56,6 +57,12 @@ std::vector<Translated> translate(const Value& document, const std::string& file
   std::vector<Translated> out;
   translate_into(document, file, 0, out);
   return out;
+}
+
+Translated translate_lenient(const Value& document, const std::string& path) {
+  std::vector<Translated> out;
+  translate_into(document, path, 0, out, true);
+  return std::move(out.front());
 }
 
 CreationTime read_creation_time(MapReader& metadata) {

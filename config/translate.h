@@ -42,12 +42,18 @@ struct Translated {
   std::size_t sort = 0;  // Object's index of the kind, even if the object is bad; 0: unrelated
   bool good = true;      // no problem of severity Error
   bool may_be_service = false;
+  // From an API server, which has checked it, and may be newer than we are: a field that nobody
+  // here knows is no fault, and neither is a status of whatever form.
+  bool lenient = false;
   Object object;
   std::vector<Problem> problems;
+  bool operator==(const Translated&) const = default;
 };
 
 // Translates a document; a `kind: List` yields all its items.
 std::vector<Translated> translate(const Value& document, const std::string& file);
+// An object of an API server; a List is none.
+Translated translate_lenient(const Value& document, const std::string& path);
 
 // A route has to fit one BGP message of 4096 octets (RFC 4271 §9.2). The most that stands beside
 // the communities (64 times our AS more, for a peer that knows two-octet AS numbers alone) takes

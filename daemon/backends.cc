@@ -44,7 +44,7 @@ const Backends& ServiceBackends::of(IpFamily family) const {
   return by_family.at(known.at(own) ? own : 1 - own);
 }
 
-std::map<ObjectName, ServiceBackends> backends_of(const std::vector<EndpointSlice>& slices) {
+std::map<ObjectName, ServiceBackends> backends_of(const SharedList<EndpointSlice>& slices) {
   std::map<ObjectName, std::array<Count, 2>> counts;
   std::map<ObjectName, ServiceBackends> out;
   for (const EndpointSlice& slice : slices) {

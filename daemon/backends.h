@@ -17,9 +17,9 @@
 #include <array>
 #include <map>
 #include <set>
-#include <vector>
 
 #include "model/objects.h"
+#include "model/shared_list.h"
 
 namespace herald::daemon {
 
@@ -40,6 +40,6 @@ struct ServiceBackends {
 };
 
 // Of every service that has a slice.
-std::map<ObjectName, ServiceBackends> backends_of(const std::vector<EndpointSlice>& slices);
+std::map<ObjectName, ServiceBackends> backends_of(const SharedList<EndpointSlice>& slices);
 
 }  // namespace herald::daemon

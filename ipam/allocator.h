@@ -19,6 +19,7 @@
 
 #include "ipam/reason.h"
 #include "model/objects.h"
+#include "model/shared_list.h"
 #include "net/ip.h"
 
 namespace herald::ipam {
@@ -29,7 +30,7 @@ using Holdings = std::map<IpAddress, std::vector<ObjectName>>;
 struct Input {
   const std::vector<Pool>& pools;
   const std::vector<NamespaceObject>& namespaces;
-  const std::vector<Service>& services;
+  const SharedList<Service>& services;
   const Holdings& holdings;  // a holder without a name: no service has the IP from a pool
   bool complete = false;     // Desired::complete: a service that is missing is surely not wanted
   // Released IPs that are kept for the service that had them (Pool::release_hold): nobody else gets

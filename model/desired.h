@@ -7,21 +7,22 @@
 #include "model/finding.h"
 #include "model/objects.h"
 #include "model/problem.h"
+#include "model/shared_list.h"
 
 namespace herald {
 
 struct Desired {
-  std::vector<Service> services;
+  SharedList<Service> services;
   std::vector<Pool> pools;
   std::vector<L2Policy> l2_policies;
   std::vector<BgpPeer> peers;
   std::vector<BgpAdvertisement> advertisements;
-  std::vector<NodeObject> nodes;
+  SharedList<NodeObject> nodes;
   std::vector<NamespaceObject> namespaces;
-  std::vector<EndpointSlice> endpoint_slices;
+  SharedList<EndpointSlice> endpoint_slices;
   std::vector<BfdProfile> bfd_profiles;
   std::vector<SecretObject> secrets;
-  std::vector<UnmanagedService> unmanaged;
+  SharedList<UnmanagedService> unmanaged;
 
   std::vector<Problem> problems;
   std::vector<Finding> findings;

@@ -101,7 +101,7 @@ Desired read(const std::string& text) {
   m.set_file("f.yaml", text);
   Desired out = m.desired();
   const auto bare = [](auto& objects) {
-    for (auto& o : objects) o.source = {};
+    for (std::size_t i = 0; i < objects.size(); ++i) objects[i].source = {};
   };
   bare(out.services);
   bare(out.pools);

@@ -4,6 +4,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
+
 #include "tests/daemon/wish.h"
 
 namespace herald::daemon {
@@ -56,14 +58,17 @@ class DeadNode : public testing::Test {
     peers_.on_report(report, now_);
   }
   NodeObject& object(const char* name) {
-    for (NodeObject& n : world_.desired.nodes) {
-      if (n.name == NodeName(name)) return n;
+    auto& nodes = world_.desired.nodes;
+    for (std::size_t i = 0; i < nodes.size(); ++i) {
+      if (nodes.at(i).name == NodeName(name)) return nodes[i];
     }
     ADD_FAILURE() << name;
-    return world_.desired.nodes.front();
+    return nodes.back();
   }
   void remove(const char* name) {
-    std::erase_if(world_.desired.nodes, [&](const auto& n) { return n.name == NodeName(name); });
+    auto& nodes = world_.desired.nodes;
+    nodes.erase(std::find_if(nodes.begin(), nodes.end(),
+                             [&](const NodeObject& n) { return n.name == NodeName(name); }));
   }
   void read() {
     policies_ = world_.policies();

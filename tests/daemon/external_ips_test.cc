@@ -51,7 +51,9 @@ Statuses told(const ObjectName& service, const char* address) {
 
 TEST(ExternalIps, AreHeldWhileAPolicyAnnouncesThem) {
   World w = two();
-  for (Service& s : w.desired.services) s.external_ips = {ip("192.0.2.1")};
+  for (std::size_t i = 0; i < w.desired.services.size(); ++i) {
+    w.desired.services[i].external_ips = {ip("192.0.2.1")};
+  }
   Allocation now = allocated(w, {});
   EXPECT_THAT(now.holdings[ip("192.0.2.1")], ElementsAre(kA, kB)) << "of both";
   EXPECT_EQ(now.holdings.size(), 3u) << "beside an IP for each";

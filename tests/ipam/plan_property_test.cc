@@ -215,7 +215,9 @@ RC_GTEST_PROP(PlanProperty, AnotherServiceTakesNothingAway, ()) {
 RC_GTEST_PROP(PlanProperty, TheOrderOfManifestsDoesNotMatter, ()) {
   World w = any_world();
   const auto one = given(w.look());
-  std::reverse(w.services.begin(), w.services.end());
+  SharedList<Service> reversed;
+  for (std::size_t i = w.services.size(); i > 0; --i) reversed.push_back(w.services[i - 1]);
+  w.services = reversed;
   std::reverse(w.pools.begin(), w.pools.end());
   RC_ASSERT(given(w.look()) == one);
 }

@@ -47,7 +47,7 @@ inline Service service(const std::string& name, std::int64_t age = 0,
 struct World {
   std::vector<Pool> pools;
   std::vector<NamespaceObject> namespaces;
-  std::vector<Service> services;
+  SharedList<Service> services;
   Holdings holdings;
   bool complete = true;
   std::map<IpAddress, ObjectName> resting = {};

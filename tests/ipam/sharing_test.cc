@@ -220,7 +220,7 @@ TEST(Sharing, RefusalsOfARequestNameThePartnerAndTheWayOut) {
   for (const auto& c : cases) {
     World w = lan();
     w.services = {c.holder, c.asks};
-    for (Service& s : w.services) s.requested = {ip("10.0.0.3")};
+    for (std::size_t i = 0; i < w.services.size(); ++i) w.services[i].requested = {ip("10.0.0.3")};
     const Decision d = w.settle().decisions[1];
     EXPECT_EQ(said(d), c.expected);
     for (const char* part : c.message) EXPECT_THAT(d.message, HasSubstr(part)) << c.expected;
@@ -230,7 +230,7 @@ TEST(Sharing, RefusalsOfARequestNameThePartnerAndTheWayOut) {
 TEST(Sharing, AllHoldersHaveToAgree) {
   World w = lan();
   w.services = {sharer("a", 80), sharer("b", 81), sharer("c", 81)};
-  for (Service& s : w.services) s.requested = {ip("10.0.0.3")};
+  for (std::size_t i = 0; i < w.services.size(); ++i) w.services[i].requested = {ip("10.0.0.3")};
   const Plan p = w.settle();
   EXPECT_EQ(said(p.decisions[1]), "10.0.0.3");
   EXPECT_EQ(said(p.decisions[2]), "SharingPortConflict");

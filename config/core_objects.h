@@ -1,0 +1,58 @@
+// config/core_objects.h: the objects of an API server of which there are thousands, in little
+// space: Services, EndpointSlices and Nodes without any fault.
+//
+// They are shared with every Desired that is made, so that one more costs a pointer for each.
+// Slices of all services are kept, as a service may become ours later; only those of ours are
+// given.
+#pragma once
+
+#include <map>
+#include <memory>
+#include <set>
+#include <string>
+#include <tuple>
+#include <utility>
+
+#include "config/translate.h"
+#include "model/desired.h"
+
+namespace herald::config {
+
+// Sort, namespace, name.
+using ObjectKey = std::tuple<std::size_t, std::string, std::string>;
+
+// What a new version of an object changes.
+enum class Change : std::uint8_t {
+  None,
+  Minor,   // what nobody waits for: the IPs in a Service's status (mostly told by ourselves), why a
+           // Service is not ours
+  Wanted,  // what users want
+};
+
+class CoreObjects {
+ public:
+  // Takes it in, if it is of such a kind (else nullopt); and what that changed.
+  std::optional<Change> set(Object& object);
+  // True if it was there, and anything is wanted otherwise now.
+  bool remove(const ObjectKey& key);
+  // The object there, as a copy; monostate if there is none.
+  Object find(const ObjectKey& key) const;
+  std::size_t size() const { return services_.size() + slices_.size() + nodes_.size(); }
+
+  // Each kind sorted by name; not those whose key is in `replaced`. `out` has the services of
+  // elsewhere already.
+  void add_to(Desired& out, const std::set<ObjectKey>& replaced) const;
+
+ private:
+  struct OneService {  // one of the two
+    std::shared_ptr<const Service> ours;
+    std::shared_ptr<const UnmanagedService> other;
+  };
+  bool is_ours(const ObjectName& service) const;
+
+  std::map<ObjectName, OneService> services_;
+  std::map<ObjectName, std::shared_ptr<const EndpointSlice>> slices_;
+  std::map<NodeName, std::shared_ptr<const NodeObject>> nodes_;
+};
+
+}  // namespace herald::config
