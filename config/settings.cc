@@ -53,14 +53,17 @@ Fault set_labels(Settings& s, const Texts& values) {
 
 constexpr std::string_view kEmbedded = "embedded:";
 constexpr std::string_view kEtcd = "etcd:";
-constexpr std::uint16_t kEtcdPort = 2379;
+constexpr std::string_view kKubernetes = "kubernetes:";
+constexpr std::uint16_t kEtcdPort = 2379, kHttpsPort = 443;
 
 Fault set_store(Settings& s, const Texts& v) {
   const bool embedded = v[0].rfind(kEmbedded, 0) == 0 && v[0].size() > kEmbedded.size();
   const bool etcd = v[0].rfind(kEtcd, 0) == 0 && v[0].size() > kEtcd.size();
-  if (!embedded && !etcd) {
-    return "is no store of this version: write embedded:/path/of/file.db or "
-           "etcd:https://host:2379,https://...";
+  const bool kubernetes = v[0].rfind(kKubernetes, 0) == 0;
+  if (!embedded && !etcd && !kubernetes) {
+    return "is no store of this version: write embedded:/path/of/file.db, "
+           "etcd:https://host:2379,https://..., or kubernetes: (in a pod) and "
+           "kubernetes:/path/of/kubeconfig";
   }
   if (etcd) {
     const Texts urls = split_list(v[0].substr(kEtcd.size()));
@@ -80,6 +83,34 @@ Fault set_store_prefix(Settings& s, const Texts& v) {
     return "is no prefix of keys: write it like /herald/my-cluster/";
   }
   s.store_prefix = v[0].back() == '/' ? v[0] : v[0] + "/";
+  return std::nullopt;
+}
+
+// RFC 1123: what an API server takes.
+Fault set_namespace(Settings& s, const Texts& v) {
+  const auto good = [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-';
+  };
+  if (v[0].empty() || v[0].size() > 63 || !std::all_of(v[0].begin(), v[0].end(), good) ||
+      v[0].front() == '-' || v[0].back() == '-') {
+    return "is no namespace: write a name of small letters, digits and dashes, like herald-system";
+  }
+  s.kubernetes_namespace = v[0];
+  return std::nullopt;
+}
+
+Fault set_api(Settings& s, const Texts& values) {
+  s.kubernetes_api.clear();
+  for (const std::string& v : values) {
+    for (const std::string& text : split_list(v)) {
+      const auto url = parse_http_url(text, kHttpsPort);
+      if (!url) {
+        return "is no list of the API server's URLs, like https://127.0.0.1:6443: '" + text + "' " +
+               url.error();
+      }
+      s.kubernetes_api.push_back(*url);
+    }
+  }
   return std::nullopt;
 }
 
@@ -217,7 +248,8 @@ const std::vector<Row>& rows() {
        duration_into(&Settings::store_lease_duration, 100ms)},
       {{"store-revoke-after", "DURATION", "", "when others may take over (default: lease * 1.25)"},
        duration_into(&Settings::store_revoke_after, 100ms)},
-      {{"store-timeout", "DURATION", "500ms", "how long one request to the store may take"},
+      {{"store-timeout", "DURATION", "500ms",
+        "how long one request to the store may take (kubernetes: 2s)"},
        duration_into(&Settings::store_timeout, 10ms)},
       {{"cluster", "NAME", "default", "name that the nodes of one cluster share"}, set_cluster},
       {{"heartbeat-listen", "[ADDR:]PORT", std::to_string(kHeartbeatPort),
@@ -255,6 +287,13 @@ const std::vector<Row>& rows() {
          s.manifests = v;
          return std::nullopt;
        }},
+      {{"kubernetes-namespace", "NAME", "",
+        "kubernetes: where its Leases and shards lie (default: the pod's own, or herald-system)"},
+       set_namespace},
+      {{"kubernetes-api", "URL", "",
+        "kubernetes: the API server, instead of the one that the kubeconfig or the pod names",
+        true},
+       set_api},
       {{"admin", "SOCKET", "/run/herald/admin.sock", "socket that heraldctl speaks to"},
        text_into(&Settings::admin)},
       {{"log-level", "LEVEL", "info", "trace, debug, info, warn or error"}, set_level},
@@ -329,6 +368,7 @@ class Reader {
       set(*row, row->info.repeatable ? split_list(value) : Texts{value}, "environment " + key);
     }
     for (const auto& [name, values] : input_.flags) set(name, values, "--" + name);
+    settle_kubernetes();
     settle_durations();
     belong_together("store-cert-file", settings_.store_cert_file, "store-key-file",
                     settings_.store_key_file);
@@ -345,6 +385,25 @@ class Reader {
   }
 
  private:
+  // The API server is the store and has the manifests.
+  void settle_kubernetes() {
+    if (!kubeconfig_of(settings_.store)) {
+      for (const char* name : {"kubernetes-namespace", "kubernetes-api"}) {
+        if (!given_.contains(name)) continue;
+        faults_.push_back(std::string(name) + ": is given, but the store is " + settings_.store +
+                          ": write --store kubernetes: or leave it out");
+      }
+      return;
+    }
+    if (!given_.contains("store-timeout")) settings_.store_timeout = kKubernetesTimeout;
+    if (!settings_.manifests.empty()) {
+      faults_.push_back("manifests: '" + join(settings_.manifests, ",") +
+                        "' is given, but with the store " + settings_.store +
+                        " the API server has the manifests: kubectl apply them, and leave this "
+                        "out");
+    }
+  }
+
   // Those that others give their defaults, and what must hold between them.
   void settle_durations() {
     if (!given_.contains("store-revoke-after")) {
@@ -456,6 +515,11 @@ std::vector<HttpUrl> etcd_urls(const std::string& store) {
     if (auto url = parse_http_url(text, kEtcdPort)) out.push_back(std::move(*url));
   }
   return out;
+}
+
+std::optional<std::string> kubeconfig_of(const std::string& store) {
+  if (store.rfind(kKubernetes, 0) != 0) return std::nullopt;
+  return store.substr(kKubernetes.size());
 }
 
 const std::vector<SettingInfo>& settings_table() {

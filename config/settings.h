@@ -50,7 +50,10 @@ struct Settings {
   std::string store_prefix = "/herald/default/";   // of all keys in etcd; ends with a slash
   std::string store_ca_file, store_cert_file, store_key_file, store_server_name;
   std::string store_user, store_password_file;
-  std::vector<std::string> manifests;  // directories
+  std::vector<std::string> manifests;  // directories; none with kubernetes:
+  // With the store kubernetes:. Empty: the pod's own namespace, else herald-system.
+  std::string kubernetes_namespace;
+  std::vector<HttpUrl> kubernetes_api;  // instead of the servers found; empty: those
   std::string admin = "/run/herald/admin.sock";
   std::string log_level = "info";
   LogFormat log_format = LogFormat::Text;
@@ -82,6 +85,12 @@ struct SettingInfo {
 
 // The URLs of an etcd: store, empty for another one. Those of Settings::store are sound.
 std::vector<HttpUrl> etcd_urls(const std::string& store);
+
+// Of a kubernetes: store, the path of its kubeconfig (empty: in-cluster); nothing for another one.
+std::optional<std::string> kubeconfig_of(const std::string& store);
+// What `store-timeout` is for it, unless it is given: an API server stands behind etcd and a
+// network, and may have much to do.
+inline constexpr Duration kKubernetesTimeout = 2s;
 
 // All settings in the order of --help. `config` is among them for its flag and environment name;
 // its value is where the file's text comes from.

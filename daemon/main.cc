@@ -40,6 +40,8 @@
 #include "daemon/report.h"
 #include "daemon/shell.h"
 #include "daemon/store_factory_io.h"
+#include "kube/access_io.h"
+#include "kube/source_io.h"
 #include "l2/packet_io.h"
 #include "net/netlink_io.h"
 
@@ -186,6 +188,7 @@ NodeConfig node_config(const config::Settings& settings) {
   config.policies.cordoned = settings.cordoned_nodes == config::CordonedNodes::Yield
                                  ? Policies::Cordoned::Yield
                                  : Policies::Cordoned::Keep;
+  config.objects = config::kubeconfig_of(settings.store).has_value();
   config.seed = random_seed();
   return config;
 }
@@ -197,9 +200,10 @@ config::ManifestOptions manifest_options(const config::Settings& settings) {
 // ---- --check
 // -------------------------------------------------------------------------------------
 
-int check(const config::Settings& settings, config::ManifestWatcher& watcher) {
+// `watcher`: null with an API server, whose objects are not asked for.
+int check(const config::Settings& settings, config::ManifestWatcher* watcher) {
   config::Manifests manifests(manifest_options(settings));
-  watcher.poll_changes(manifests);
+  if (watcher != nullptr) watcher->poll_changes(manifests);
   const Desired desired = manifests.desired();
   bool failed = false;
   if (const auto store = check_store(settings); !store) {
@@ -226,7 +230,32 @@ bool may_open_packet_sockets() {
   return static_cast<bool>(UniqueFd(::socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC, 0)));
 }
 
-int run(const config::Settings& settings, config::ManifestWatcher& manifests) {
+// The API server as the source of manifests; null: the settings name another store.
+Result<std::unique_ptr<kube::Source>> open_source(const config::Settings& settings, Shell& shell) {
+  const auto kubeconfig = config::kubeconfig_of(settings.store);
+  if (!kubeconfig) return nullptr;
+  auto access = kube::load_access(*kubeconfig, settings.kubernetes_api);
+  if (!access) return error("store: " + access.error());
+  return kube::open_source(
+      {.access = std::move(*access),
+       .manifests = manifest_options(settings),
+       .node_name = settings.node_name,
+       .seed = random_seed()},
+      {.changed =
+           [&shell](std::shared_ptr<const kube::Observed> observed,
+                    std::shared_ptr<const Desired> desired) {
+             shell.post_seen(std::move(observed), std::move(desired));
+           },
+       .answered =
+           [&shell](std::uint64_t id, kube::WriteAnswer answer) {
+             shell.post(KubeAnswered{id, std::move(answer)});
+           },
+       .trouble =
+           [&shell](std::string sentence) { shell.post_kube_trouble(std::move(sentence)); }});
+}
+
+// `manifests`: null with an API server.
+int run(const config::Settings& settings, config::ManifestWatcher* manifests) {
   if (!may_open_packet_sockets()) {
     return fail(
         "l2-responder: cannot open a packet socket: give heraldd CAP_NET_RAW, or run it as "
@@ -255,6 +284,8 @@ int run(const config::Settings& settings, config::ManifestWatcher& manifests) {
        .trouble =
            [&shell](std::string sentence) { shell.post_store_trouble(std::move(sentence)); }});
   if (!store) return fail(store.error());
+  const auto source = open_source(settings, shell);
+  if (!source) return fail(source.error());
 
   LinkMonitor links;
   if (const auto opened = links.open(); !opened) return fail("links: " + opened.error());
@@ -314,9 +345,11 @@ int run(const config::Settings& settings, config::ManifestWatcher& manifests) {
       });
   if (!admin) return fail(admin.error());
 
-  const bool clean = shell.run(node, {manifests, links, **store, responder, heartbeats, peers});
+  const bool clean =
+      shell.run(node, {manifests, source->get(), links, **store, responder, heartbeats, peers});
   responder.stop();  // silence first
   heartbeats.stop();
+  if (*source) (*source)->close();
   (*store)->close();
   return clean ? kExitOk : kExitFailed;
 }
@@ -336,15 +369,19 @@ int main(int argc, char** argv) {
         "bgp-local-port: this version opens its sessions itself and listens on no port: "
         "leave it out, or write none");
   }
-  // Without any, this node would believe that users want nothing, and free what they have.
-  if (settings->manifests.empty()) {
-    return fail("manifests: no directory is given: name one with --manifests");
+  std::unique_ptr<config::ManifestWatcher> manifests;
+  if (!config::kubeconfig_of(settings->store)) {
+    // Without any, this node would believe that users want nothing, and free what they have.
+    if (settings->manifests.empty()) {
+      return fail("manifests: no directory is given: name one with --manifests");
+    }
+    auto opened = config::ManifestWatcher::open(settings->manifests);
+    if (!opened) return fail(opened.error());
+    manifests = std::move(*opened);
   }
-  const auto manifests = config::ManifestWatcher::open(settings->manifests);
-  if (!manifests) return fail(manifests.error());
-  if (settings->check) return check(*settings, **manifests);
+  if (settings->check) return check(*settings, manifests.get());
   start_logging(settings->log_format, settings->log_level);
-  return run(*settings, **manifests);
+  return run(*settings, manifests.get());
 }
 
 }  // namespace

@@ -33,6 +33,7 @@
 #include "coord/store_io.h"
 #include "daemon/node.h"
 #include "daemon/systemd_io.h"
+#include "kube/source_io.h"
 #include "l2/packet_io.h"
 #include "net/netlink_io.h"
 
@@ -47,6 +48,7 @@ namespace {
 constexpr auto kDebounce = std::chrono::milliseconds(50);  // an editor writes in several steps
 // Whoever stops a process group and its members signals us twice: that is one wish.
 constexpr Duration kSameSignal = 500ms;
+constexpr auto kWallClockEvery = std::chrono::minutes(1);
 constexpr auto kLookAgain = std::chrono::seconds(5);  // manifests, links that had a problem
 // A machine whose deadline lies in the past after a tick is wrong, but must not eat the processor.
 constexpr Duration kShortestWait = 1ms;
@@ -83,6 +85,7 @@ class Shell::Impl {
         manifests_ready_(loop),
         debounce_(loop),
         look_again_(loop),
+        wall_clock_(loop),
         signals_(loop, SIGTERM, SIGINT, SIGHUP),
         manifests_(std::move(options)) {}
   ~Impl() { release(); }
@@ -90,9 +93,14 @@ class Shell::Impl {
   bool run(Node& node, const Parts& parts);
   void post(Event event);
   void post_store_trouble(std::string sentence);
+  void post_kube_trouble(std::string sentence);
+  void post_seen(std::shared_ptr<const kube::Observed> observed,
+                 std::shared_ptr<const Desired> desired);
   void ask(OperatorRequest request, std::function<void(const OperatorAnswer&)> answered);
   ShellFacts facts() const;
-  const config::Manifests& manifests() const { return manifests_; }
+  config::Manifests manifests() const {
+    return parts_ && parts_->source != nullptr ? parts_->source->manifests() : manifests_;
+  }
 
  private:
   // The seam.
@@ -103,7 +111,7 @@ class Shell::Impl {
   void perform(ApplyGuard& e);
   void perform(SendFrame& e) { parts_->responder.send(e.link, e.frame); }
   void perform(AskStore& e) { parts_->store.request(e.id, std::move(e.request)); }
-  void perform(AskKube& /*none yet*/) {}
+  void perform(AskKube& e);
   void perform(ActBgp& e) { parts_->peers.perform(e.peer, e.action); }
   void perform(OperatorAnswered& e);
   void perform(Log& e) { spdlog::log(level_of(e.level), "{}", e.text); }
@@ -118,6 +126,7 @@ class Shell::Impl {
   void wait_for_links();
   void read_links();
   void reopen_links(const std::string& why);
+  void tell_wall_clock();
   void wait_for_manifests();
   void read_manifests(bool first);
   void wait_to_look_again();
@@ -136,7 +145,7 @@ class Shell::Impl {
 
   Descriptor clock_, links_ready_, manifests_ready_;
   std::optional<Instant> armed_;
-  asio::steady_timer debounce_, look_again_;
+  asio::steady_timer debounce_, look_again_, wall_clock_;
   asio::signal_set signals_;
 
   config::Manifests manifests_;
@@ -224,6 +233,11 @@ void Shell::Impl::perform(OperatorAnswered& e) {
   answered(e.answer);
 }
 
+// Without an API server nothing is there to be told, and the core asks for nothing.
+void Shell::Impl::perform(AskKube& e) {
+  if (parts_->source != nullptr) parts_->source->write(e.id, std::move(e.write));
+}
+
 void Shell::Impl::perform(Exit&) {
   exiting_ = handed_over_ = true;
   loop_.stop();
@@ -237,9 +251,14 @@ bool Shell::Impl::run(Node& node, const Parts& parts) {
   links_ready_.assign(parts_->links.fd());
   feed(LinksRead{parts_->links.links()});
   wait_for_links();
-  manifests_ready_.assign(parts_->manifests.fd());
-  read_manifests(true);
-  wait_for_manifests();
+  tell_wall_clock();
+  if (parts_->manifests != nullptr) {
+    manifests_ready_.assign(parts_->manifests->fd());
+    read_manifests(true);
+    wait_for_manifests();
+  } else {
+    parts_->source->start();
+  }
   wait_to_look_again();
   notify_systemd("READY=1");
   loop_.run();
@@ -339,8 +358,18 @@ void Shell::Impl::wait_for_manifests() {
   });
 }
 
+void Shell::Impl::tell_wall_clock() {
+  const auto since_1970 = std::chrono::system_clock::now().time_since_epoch();
+  feed(WallClockRead{std::chrono::duration_cast<std::chrono::seconds>(since_1970).count()});
+  wall_clock_.expires_after(kWallClockEvery);
+  wall_clock_.async_wait([this](ErrorCode cancelled) {
+    if (!cancelled) tell_wall_clock();
+  });
+}
+
 void Shell::Impl::read_manifests(bool first) {
-  if (!parts_->manifests.poll_changes(manifests_) && !first) return;
+  if (parts_->manifests == nullptr) return;
+  if (!parts_->manifests->poll_changes(manifests_) && !first) return;
   auto desired = std::make_shared<const Desired>(manifests_.desired());
   report_problems(*desired);
   feed(DesiredRead{std::move(desired)});
@@ -393,7 +422,9 @@ void Shell::Impl::wait_for_signals() {
   signals_.async_wait([this](ErrorCode bad, int signal) {
     if (bad) return;
     if (signal == SIGHUP) {
-      spdlog::info("shell SIGHUP: manifests are read again");
+      spdlog::info(parts_->manifests != nullptr
+                       ? "shell SIGHUP: manifests are read again"
+                       : "shell SIGHUP: nothing to do, the API server's objects are watched");
       read_manifests(false);
     } else if (stop_asked_ && boot_now() < *stop_asked_ + kSameSignal) {
       spdlog::info("shell the same signal again: it stops already");
@@ -415,12 +446,33 @@ void Shell::Impl::post_store_trouble(std::string sentence) {
   asio::post(loop_, [sentence = std::move(sentence)] { spdlog::warn("store {}", sentence); });
 }
 
+void Shell::Impl::post_kube_trouble(std::string sentence) {
+  asio::post(loop_, [sentence = std::move(sentence)] { spdlog::warn("kube {}", sentence); });
+}
+
+void Shell::Impl::post_seen(std::shared_ptr<const kube::Observed> observed,
+                            std::shared_ptr<const Desired> desired) {
+  asio::post(loop_, [this, observed = std::move(observed), desired = std::move(desired)] {
+    if (observed) events_.push_back(ObjectsSeen{observed});
+    if (desired) {
+      report_problems(*desired);
+      events_.push_back(DesiredRead{desired});
+    }
+    step();
+  });
+}
+
 ShellFacts Shell::Impl::facts() const {
   ShellFacts facts;
   facts.wall_clock = std::chrono::system_clock::now();
   if (parts_) facts.heartbeats = heartbeat_facts(parts_->heartbeats);
   for (const auto& [link, what] : link_problems_) facts.warnings.push_back(what);
   if (!links_trouble_.empty()) facts.warnings.push_back("links: " + links_trouble_);
+  if (parts_ && parts_->source != nullptr) {
+    for (std::string& sentence : parts_->source->warnings()) {
+      facts.warnings.push_back(std::move(sentence));
+    }
+  }
   for (const std::string& sentence : said_) facts.warnings.push_back(sentence);
   return facts;
 }
@@ -437,6 +489,13 @@ void Shell::post(Event event) {
 void Shell::post_store_trouble(std::string sentence) {
   impl_->post_store_trouble(std::move(sentence));
 }
+void Shell::post_kube_trouble(std::string sentence) {
+  impl_->post_kube_trouble(std::move(sentence));
+}
+void Shell::post_seen(std::shared_ptr<const kube::Observed> observed,
+                      std::shared_ptr<const Desired> desired) {
+  impl_->post_seen(std::move(observed), std::move(desired));
+}
 void Shell::ask(OperatorRequest request, std::function<void(const OperatorAnswer&)> answered) {
   impl_->ask(std::move(request), std::move(answered));
 }
@@ -446,7 +505,7 @@ bool Shell::run(Node& node, Parts parts) {
 ShellFacts Shell::facts() const {
   return impl_->facts();
 }
-const config::Manifests& Shell::manifests() const {
+config::Manifests Shell::manifests() const {
   return impl_->manifests();
 }
 

@@ -32,6 +32,9 @@ namespace herald::coord {
 class HeartbeatThread;
 class Store;
 }  // namespace herald::coord
+namespace herald::kube {
+class Source;
+}
 namespace herald::l2 {
 class PacketResponder;
 }
@@ -51,6 +54,10 @@ class Shell {
   void post(Event event);
   // A sentence for the log; from any thread.
   void post_store_trouble(std::string sentence);
+  void post_kube_trouble(std::string sentence);
+  // What an API server has of the same moment, from any thread; null: as before.
+  void post_seen(std::shared_ptr<const kube::Observed> observed,
+                 std::shared_ptr<const Desired> desired);
 
   // What an operator asks of the node; `answered` is called once, from the loop, unless the loop
   // ends before. On the loop's thread.
@@ -58,7 +65,8 @@ class Shell {
 
   // All that the node acts and looks through; they outlive run().
   struct Parts {
-    config::ManifestWatcher& manifests;
+    config::ManifestWatcher* manifests;  // one of these two
+    kube::Source* source;
     LinkMonitor& links;
     coord::Store& store;
     l2::PacketResponder& responder;
@@ -71,8 +79,8 @@ class Shell {
 
   // What a report says besides what the node knows. On the loop's thread.
   ShellFacts facts() const;
-  // The manifests as they were read last. On the loop's thread.
-  const config::Manifests& manifests() const;
+  // The manifests as they were read last, as a copy. On the loop's thread.
+  config::Manifests manifests() const;
 
  private:
   class Impl;

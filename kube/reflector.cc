@@ -8,7 +8,9 @@
 namespace herald::kube {
 namespace {
 
-constexpr Duration kRefusedWait = 60s, kAbsentWait = 60s, kUnauthorizedWait = 5s;
+constexpr Duration kRefusedWait = 60s, kUnauthorizedWait = 5s;
+// A score of kinds that may never come must not cost a request every few seconds.
+constexpr Duration kAbsentWait = 60s, kLongestAbsentWait = 15min;
 // Watches end after a random time in this range, so that those of all kinds and nodes do not end
 // together; 20 kinds then cost a request a minute.
 constexpr Duration kShortestWatch = 15min, kLongestWatch = 30min;
@@ -321,7 +323,10 @@ void Reflector::on_absent(Instant now) {
   if (synced_) {
     trouble_ = name_of(resource()) + " are not served any more: what is known of them is kept";
   }
-  wait(Next::List, rng_.between(kAbsentWait * 3 / 4, kAbsentWait * 5 / 4), now);
+  Duration pause = kAbsentWait;
+  for (int i = 1; i < absent_rounds_ && pause < kLongestAbsentWait; ++i) pause *= 2;
+  pause = std::min(pause, kLongestAbsentWait);
+  wait(Next::List, rng_.between(pause * 3 / 4, pause * 5 / 4), now);
 }
 
 // ---- a watch's lines
@@ -382,6 +387,11 @@ void Reflector::on_line_error(std::string_view object, Instant now) {
   if (status && is_expired(*status)) {
     drop_request();
     return on_expired(status->message, now);
+  }
+  if (state_ == State::Streaming) {  // over an etcd that is too old to stream, for one
+    drop_request();
+    streams_ = false;
+    return begin_list(now);
   }
   watch_is_broken(status ? status->message : "the watch ended with an error", now);
 }

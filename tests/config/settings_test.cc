@@ -165,5 +165,40 @@ TEST(Settings, AnEtcdIsNamedByItsUrls) {
   }
 }
 
+TEST(Settings, AnApiServerIsStoreAndSource) {
+  const auto in_pod = with_flags({{"store", "kubernetes:"}});
+  ASSERT_TRUE(in_pod);
+  EXPECT_EQ(kubeconfig_of(in_pod->store), "");
+  EXPECT_EQ(in_pod->store_timeout, kKubernetesTimeout);
+  const auto outside = with_flags({{"store", "kubernetes:/root/.kube/config"},
+                                   {"store-timeout", "1s"},
+                                   {"kubernetes-namespace", "lb"},
+                                   {"kubernetes-api", "https://127.0.0.1:7445,https://[::1]"}});
+  ASSERT_TRUE(outside);
+  EXPECT_EQ(kubeconfig_of(outside->store), "/root/.kube/config");
+  EXPECT_EQ(outside->store_timeout, 1s);
+  EXPECT_EQ(outside->kubernetes_namespace, "lb");
+  ASSERT_EQ(outside->kubernetes_api.size(), 2U);
+  EXPECT_EQ(outside->kubernetes_api[1].port, 443);
+  EXPECT_FALSE(kubeconfig_of("embedded:/x"));
+
+  struct Case {
+    std::map<std::string, std::string> flags;
+    const char* why;
+  };
+  for (const Case& c : {
+           Case{{{"store", "kubernetes:"}, {"manifests", "/etc/herald/manifests"}},
+                "the API server has the manifests"},
+           {{{"kubernetes-api", "https://a"}}, "is given, but the store is embedded:"},
+           {{{"store", "kubernetes:"}, {"kubernetes-namespace", "Lb_"}}, "is no namespace"},
+           {{{"store", "kubernetes:"}, {"kubernetes-api", "a:1"}}, "does not begin with http"},
+       }) {
+    const auto got = with_flags(c.flags);
+    ASSERT_FALSE(got) << c.why;
+    ASSERT_EQ(got.error().size(), 1U) << c.why;
+    EXPECT_NE(got.error()[0].find(c.why), std::string::npos) << got.error()[0];
+  }
+}
+
 }  // namespace
 }  // namespace herald::config

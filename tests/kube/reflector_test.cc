@@ -316,6 +316,11 @@ TEST(Reflector, AServerWithoutStreamsGetsLists) {
               s.hear(line("ADDED", object("a", 3)));
               s.wait();
             }},
+           {"has an etcd that is too old",
+            [](Story& s) {
+              s.hear(line("ERROR",
+                          R"({"kind":"Status","code":500,"message":"RequestWatchProgress"})"));
+            }},
            {"ends it early, again and again",
             [](Story& s) {
               for (int i = 0; i < 3; ++i) {
