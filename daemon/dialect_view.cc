@@ -46,10 +46,10 @@ std::string line_of(const Problem& problem) {
   return problem.field.empty() ? problem.message : problem.field + ": " + problem.message;
 }
 
+// It was read from an object of Herald's own kinds.
 template <typename Policy>
-bool picks_service(const Policies& policies, const Pick<Policy>& pick, const ObjectName& name,
-                   bool alone) {
-  return alone || selects(pick.policy->service_selectors, policies.service_labels(name));
+bool is_native(const Policy& policy) {
+  return policy.source.file.rfind("/apis/herald.io/", 0) == 0;
 }
 
 // What every policy of one list makes of every IP.
@@ -58,7 +58,7 @@ std::vector<Reach> reach_of(const Policies& policies, const std::vector<Policy>&
                             const HeldIps& held, const std::vector<PlannedNode>& nodes,
                             const Note& note) {
   std::vector<Reach> out(all.size());
-  if (all.empty()) return out;
+  if (std::none_of(all.begin(), all.end(), is_native<Policy>)) return out;
   for (const auto& [vip, entry] : held) {
     const PlannedNode* owner = entry->owner ? find_node(nodes, *entry->owner) : nullptr;
     const bool alone = entry->services.size() == 1;
@@ -71,7 +71,11 @@ std::vector<Reach> reach_of(const Policies& policies, const std::vector<Policy>&
           ++reach.owned;
         }
         for (const ObjectName& name : entry->services) {
-          if (picks_service(policies, pick, name, alone)) reach.services.insert(name);
+          const Service* service = policies.service(name);
+          if (service == nullptr) continue;
+          if (alone || selects(pick.policy->service_selectors, policies.service_labels(name))) {
+            reach.services.insert(service);
+          }
         }
         note(vip, pick, reach);
       }

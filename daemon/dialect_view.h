@@ -6,6 +6,7 @@
 #include <set>
 #include <string>
 #include <unordered_map>
+#include <unordered_set>
 #include <utility>
 #include <vector>
 
@@ -38,7 +39,7 @@ struct ReadObject {
 
 // What a policy or an advertisement comes to.
 struct Reach {
-  std::set<ObjectName> services;  // that it selects, with an IP that it selects
+  std::unordered_set<const Service*> services;  // that it selects, with an IP that it selects
   std::size_t ips = 0;
   std::size_t owned = 0;        // of these IPs, those that a node owns which it selects
   std::set<IpPrefix> prefixes;  // of an advertisement
@@ -56,7 +57,8 @@ class DialectView {
   struct Reached {  // in the order of Desired
     std::vector<Reach> l2, bgp;
   };
-  // Of every policy, by every IP of `held`.
+  // Of every policy, by every IP of `held`; of a kind of which no object is Herald's own, nothing:
+  // other dialects do not tell it.
   static Reached reached(const Policies& policies, const HeldIps& held,
                          const std::vector<PlannedNode>& nodes);
 
