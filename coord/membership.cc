@@ -206,7 +206,7 @@ void Membership::write(Revision base, Instant now) {
 }
 
 Duration Membership::retry_delay() {
-  return rng_.between(timing_.request_timeout / 2, timing_.request_timeout);
+  return rng_.between(timing_.retry() / 2, timing_.retry());
 }
 
 void Membership::on_read_failed(Instant now) {

@@ -5,8 +5,7 @@
 namespace herald::coord {
 namespace {
 constexpr Duration kReadAgain = 1s;
-constexpr Duration kRetry = 60ms;       // V3
-constexpr Duration kFreshRead = 100ms;  // V3
+constexpr Duration kRetry = 60ms;  // V3
 }  // namespace
 
 Peers::Peers(NodeName self, LeaseTiming timing) : self_(std::move(self)), timing_(timing) {}
@@ -118,7 +117,8 @@ void Peers::tick(MayRevoke may, Instant now) {
     Pursuit& pursuit = pursuits_[node];
     if (pursuit.busy || now < pursuit.next_try) continue;
     pursuit.busy = true;
-    if (over && peer.read_sent != Instant::min() && now - peer.read_sent <= kFreshRead) {
+    if (over && peer.read_sent != Instant::min() &&
+        now - peer.read_sent <= timing_.fresh_evidence()) {
       revoke(peer);
     } else {
       requests_.push_back(ReadDocument{member_key(node)});
@@ -146,7 +146,7 @@ void Peers::on_read(const NodeName& node, const std::optional<MemberDocument>& c
   ++version_;
   const bool over = may_revoke(peer, now);
   pursuits_[node] = {false, over ? now + kRetry : Instant::min()};
-  if (over && now - sent <= kFreshRead) revoke(peer);
+  if (over && now - sent <= timing_.fresh_evidence()) revoke(peer);
 }
 
 void Peers::on_read_failed(const NodeName& node, Instant now) {

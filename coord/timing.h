@@ -39,7 +39,12 @@ struct LeaseTiming {
   // V2: for how long a document must stand still before its member may be revoked. None: for ever.
   std::optional<Duration> revoke_after_drift(const MemberDocument& document) const;
   // S5: a CAS on one's own document with an unsettled one needs a read that was sent this lately.
-  Duration fresh_read() const { return request_timeout * 5 / 6; }
+  // It does not grow with a patient time-out: while such a CAS is under way the right lasts G only.
+  Duration fresh_read() const { return std::min<Duration>(request_timeout * 5 / 6, 400ms); }
+  // V3: as much for a revocation, which costs nobody his right, so a slow store may serve it.
+  Duration fresh_evidence() const { return std::max<Duration>(fresh_read(), 100ms); }
+  // Up to so long after a failure a member asks again.
+  Duration retry() const { return std::min<Duration>(request_timeout, 500ms); }
 };
 
 struct GuardTiming {

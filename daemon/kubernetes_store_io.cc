@@ -40,7 +40,8 @@ constexpr std::size_t kParallel = 24;  // a failover writes 21 documents at once
 constexpr int kListTimeouts = 8;
 constexpr int kMaxWrites = 4;  // of one CAS, each refused for want of the newest resourceVersion
 constexpr unsigned kPage = 500;
-constexpr unsigned kShardPage = 4;  // of up to 1.4 MiB each
+// Something that was surely written is to be told soon: a failover may wait for it.
+constexpr Duration kWatchPatience = 300ms;
 constexpr Duration kPutBackPause = 500ms;
 constexpr Duration kAbsentFor = 5s;  // a document that a list lacks and nobody puts back is lost
 constexpr const char* kClosed = "the store was closed";
@@ -154,6 +155,7 @@ class KubernetesStore : public coord::Store {
                  const kube::Answer& answer);
 
   void told(const kube::Resource& resource, const StoredEvent& event);
+  void after_news(const coord::Document& document);
   void lacks(const kube::Resource& resource, const std::string& name);
   void put_back(const DocumentKey& key, Instant absent_since, Duration pause);
   void run_put_back(const JobPtr& job);
@@ -365,6 +367,8 @@ KubernetesStore::Look KubernetesStore::read_look(const JobPtr& job, const kube::
       out.why = lost_;
       return out;
     }
+    watch_of(job->object).expect(object->resource_version, kWatchPatience);
+    if (revision_of(*object->document) > mark.rev) after_news(*object->document);
     out.there = std::move(*object);
   }
   return out;
@@ -482,6 +486,7 @@ CasReply KubernetesStore::won_or_unknown(const JobPtr& job, const std::string& b
     return {CasOutcome::Unknown, lost_};
   }
   watch_of(job->object).expect(object->resource_version, 1s + options_.timeout);
+  after_news(*object->document);
   return {CasOutcome::Won, {}};
 }
 
@@ -511,10 +516,9 @@ void KubernetesStore::list(const JobPtr& job, std::size_t kind, const std::strin
       mark ? mark : std::make_shared<KubernetesHistory::ListMark>(history_.list_mark(resource));
   const auto found = objects ? objects : std::make_shared<std::vector<StoredObject>>();
   kube::Request request;
-  const unsigned page = resource == shard_resource() ? kShardPage : kPage;
   request.path = path_of(resource, options_.ns) + "?" +
                  (resource == secret_resource() ? kTheSecret : kHeralds) +
-                 "&limit=" + std::to_string(page) + (next.empty() ? "" : "&continue=" + next);
+                 "&limit=" + std::to_string(kPage) + (next.empty() ? "" : "&continue=" + next);
   request.timeout = std::max<Duration>(job->deadline - boot_now(), 1ms);
   client_->call(std::move(request), [this, job, kind, marked, found](const kube::Answer& answer) {
     if (!job->over) list_page(job, kind, marked, found, answer);
@@ -553,6 +557,7 @@ void KubernetesStore::list_page(const JobPtr& job, std::size_t kind,
     }
     objects->push_back(std::move(object));
   }
+  watches_.at(job->object.resource)->poke();
   if (!page->next.empty() && !page->objects.empty()) {
     return list(job, kind, page->next, mark, objects);
   }
@@ -579,10 +584,14 @@ void KubernetesStore::told(const kube::Resource& resource, const StoredEvent& ev
     return;
   }
   callbacks_.changed({*object.document});
-  // Its IPs are given to others now, and those must learn of it.
-  const auto* member = std::get_if<coord::MemberDocument>(&*object.document);
-  if (news && member != nullptr && member->revoked) {
-    watches_.at(shard_resource())->expect_news(1s);
+  if (news) after_news(*object.document);
+}
+
+// The IPs of a member that is revoked are given to others now, and those must learn of it.
+void KubernetesStore::after_news(const coord::Document& document) {
+  const auto* member = std::get_if<coord::MemberDocument>(&document);
+  if (member != nullptr && member->revoked) {
+    watches_.at(shard_resource())->expect_news(kWatchPatience);
   }
 }
 

@@ -12,7 +12,6 @@ namespace herald::daemon {
 namespace {
 
 constexpr unsigned kPage = 500;
-constexpr unsigned kShardPage = 4;  // of up to 1.4 MiB each
 constexpr Duration kOpen = 5s;
 constexpr Duration kLongestPatience = 60s;
 
@@ -21,7 +20,7 @@ kube::ReflectorOptions reflector_options(const kube::Resource& resource,
   kube::ReflectorOptions out;
   out.versions = {resource};
   out.selector = options.selector;
-  out.page = resource == shard_resource() ? kShardPage : kPage;
+  out.page = kPage;
   out.stream_lists = false;  // some tens of objects: a page, and nothing that an old server lacks
   out.ns = options.ns;
   out.first_wait = 50ms;  // a failover waits for it
@@ -63,6 +62,12 @@ void KubernetesWatch::suspect() {
   if (stopped_) return;
   heard_ = boot_now();
   reflector_.suspect(heard_);
+  turn();
+}
+
+void KubernetesWatch::poke() {
+  if (stopped_) return;
+  reflector_.poke(boot_now());
   turn();
 }
 
@@ -163,21 +168,24 @@ void KubernetesWatch::expect(const std::string& resource_version, Duration patie
   const std::uint64_t version = version_number(resource_version);
   if (stopped_ || version <= told_) return;
   expected_ = std::max(expected_, version);
+  const Instant at = boot_now() + patience;
+  if (waiting_ && overdue_at_ <= at) return;
   patience_ = patience;
-  if (!waiting_) check_expected();
+  wait_for(version, at);
 }
 
-void KubernetesWatch::check_expected() {
+void KubernetesWatch::wait_for(std::uint64_t version, Instant at) {
   waiting_ = true;
-  overdue_.expires_after(patience_);
-  overdue_.async_wait([this, wanted = expected_](boost::system::error_code canceled) {
-    waiting_ = false;
+  overdue_at_ = at;
+  overdue_.expires_after(std::max<Duration>(at - boot_now(), 0s));
+  overdue_.async_wait([this, version](boost::system::error_code canceled) {
     if (canceled || stopped_) return;
-    if (told_ < wanted) {
+    waiting_ = false;
+    if (told_ < version) {
       suspect();
       patience_ = std::min(patience_ * 2, kLongestPatience);
     }
-    if (told_ < expected_) check_expected();
+    if (told_ < expected_) wait_for(expected_, boot_now() + patience_);
   });
 }
 

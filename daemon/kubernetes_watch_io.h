@@ -45,6 +45,8 @@ class KubernetesWatch {
   // Something is about to be written by others.
   void expect_news(Duration patience);
   void suspect();
+  // Its kind is there, and may be read: in case it waits for that.
+  void poke();
   void stop();
 
  private:
@@ -52,7 +54,7 @@ class KubernetesWatch {
   void ask(kube::Ask ask);
   void take(const kube::Change& change);
   void arm();
-  void check_expected();
+  void wait_for(std::uint64_t version, Instant at);
 
   boost::asio::io_context& loop_;
   kube::Client& client_;
@@ -67,6 +69,7 @@ class KubernetesWatch {
   std::uint64_t news_told_ = 0;  // how often something was
   bool waiting_ = false, stopped_ = false;
   Duration patience_ = 0s;
+  Instant overdue_at_{};
   Instant heard_{};
   std::string said_;
 };

@@ -171,11 +171,7 @@ NodeConfig node_config(const config::Settings& settings) {
   config.labels = settings.node_labels;
   config.interfaces = settings.interfaces;
   config.router_id = settings.bgp_router_id;
-  config.timing.lease = settings.store_lease_duration;
-  config.timing.revoke_after = settings.store_revoke_after;
-  config.timing.request_timeout = settings.store_timeout;
-  config.timing.leader_lease = settings.store_lease_duration * 5 / 2;
-  config.timing.store_loss_limit = settings.coord_store_loss_limit;
+  config.timing = store_timing(settings);
   config.guard_timing.interval = settings.heartbeat_interval;
   config.guard_timing.patience = settings.heartbeat_patience;
   config.heartbeat_port = settings.heartbeat_port.value_or(0);

@@ -9,11 +9,20 @@
 #include "coord/embedded_store_io.h"
 #include "coord/etcd_store_io.h"
 #include "coord/etcd_tls_io.h"
+#include "daemon/kubernetes_store_io.h"
+#include "kube/access_io.h"
 
 namespace herald::daemon {
 namespace {
 
 constexpr std::string_view kEmbedded = "embedded:";
+
+// An API server serves a whole cluster: few requests of each node, as nothing hangs on them while
+// heartbeats go. Its watches have bookmarks, which show that they live, so that all documents need
+// to be read again but seldom.
+constexpr Duration kKubernetesLeaderLease = 15s;
+constexpr Duration kKubernetesLoneLease = 60s;
+constexpr Duration kKubernetesRelist = 5min;
 
 Result<coord::EtcdStoreOptions> etcd_options(const config::Settings& settings,
                                              std::vector<HttpUrl> urls) {
@@ -41,9 +50,25 @@ Result<coord::EtcdStoreOptions> etcd_options(const config::Settings& settings,
   return options;
 }
 
+Result<kube::Access> kubernetes_access(const config::Settings& settings) {
+  auto access = kube::load_access(*config::kubeconfig_of(settings.store), settings.kubernetes_api);
+  if (!access) return error("store: " + access.error());
+  access->user_agent = "heraldd-store";
+  return access;
+}
+
 }  // namespace
 
+std::string kubernetes_namespace(const config::Settings& settings) {
+  if (!settings.kubernetes_namespace.empty()) return settings.kubernetes_namespace;
+  const std::string own = kube::pod_namespace();
+  return own.empty() ? "herald-system" : own;
+}
+
 std::string store_identity(const config::Settings& settings) {
+  if (config::kubeconfig_of(settings.store)) {
+    return "kubernetes:" + kubernetes_namespace(settings);
+  }
   if (!config::etcd_urls(settings.store).empty()) return "etcd:" + settings.store_prefix;
   // However the path is spelled, it is one file.
   std::error_code bad;
@@ -52,7 +77,27 @@ std::string store_identity(const config::Settings& settings) {
   return bad ? settings.store : std::string(kEmbedded) + path.string();
 }
 
+coord::LeaseTiming store_timing(const config::Settings& settings) {
+  coord::LeaseTiming timing;
+  timing.lease = settings.store_lease_duration;
+  timing.revoke_after = settings.store_revoke_after;
+  timing.request_timeout = settings.store_timeout;
+  timing.leader_lease = settings.store_lease_duration * 5 / 2;
+  timing.store_loss_limit = settings.coord_store_loss_limit;
+  if (config::kubeconfig_of(settings.store)) {
+    timing.leader_lease = std::max<Duration>(timing.leader_lease, kKubernetesLeaderLease);
+    timing.lone_lease = std::max<Duration>(timing.lone_lease, kKubernetesLoneLease);
+    timing.relist = kKubernetesRelist;
+  }
+  return timing;
+}
+
 Result<void> check_store(const config::Settings& settings) {
+  if (config::kubeconfig_of(settings.store)) {
+    const auto access = kubernetes_access(settings);
+    if (!access) return error(access.error());
+    return {};
+  }
   auto urls = config::etcd_urls(settings.store);
   if (urls.empty()) return {};
   const auto options = etcd_options(settings, std::move(urls));
@@ -63,6 +108,22 @@ Result<void> check_store(const config::Settings& settings) {
 Result<std::unique_ptr<coord::Store>> open_store(const config::Settings& settings,
                                                  std::uint64_t seed,
                                                  coord::StoreCallbacks callbacks) {
+  if (config::kubeconfig_of(settings.store)) {
+    auto access = kubernetes_access(settings);
+    if (!access) return error(access.error());
+    KubernetesStoreOptions options;
+    options.ns = kubernetes_namespace(settings);
+    options.node = settings.node_name;
+    options.timeout = settings.store_timeout;
+    options.leader_lease = store_timing(settings).leader_lease;
+    options.seed = seed;
+    const auto make = [&](boost::asio::io_context& loop, kube::Say say) {
+      return kube::make_client(loop, std::move(*access), seed, std::move(say));
+    };
+    auto store = open_kubernetes_store(std::move(options), make, std::move(callbacks));
+    if (!store) return error("store: " + store.error());
+    return store;
+  }
   if (auto urls = config::etcd_urls(settings.store); !urls.empty()) {
     auto options = etcd_options(settings, std::move(urls));
     if (!options) return error(options.error());

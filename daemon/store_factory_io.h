@@ -8,12 +8,19 @@
 #include "base/result.h"
 #include "config/settings.h"
 #include "coord/store_io.h"
+#include "coord/timing.h"
 
 namespace herald::daemon {
 
 // What two daemons of one host may not share under one node name (rule J1). The URLs of an etcd are
-// no part of it: the same one may be spelled in many ways.
+// no part of it: the same one may be spelled in many ways; nor are those of an API server.
 std::string store_identity(const config::Settings& settings);
+
+// Where the kubernetes store's objects lie.
+std::string kubernetes_namespace(const config::Settings& settings);
+
+// How long things last with this store.
+coord::LeaseTiming store_timing(const config::Settings& settings);
 
 // Reads the files that the settings of the store name, and touches nothing else. The error is a
 // sentence that names the setting and what to do, as that of open_store().

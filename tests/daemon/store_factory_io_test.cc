@@ -35,5 +35,26 @@ TEST(StoreFactory, OneStoreIsTheSameHoweverItIsSpelled) {
   EXPECT_EQ(identity("etcd:http://a:2379,http://b:2379"), identity("etcd:http://b:2379"));
 }
 
+TEST(StoreFactory, AnApiServerIsAskedSeldom) {
+  config::Settings settings;
+  settings.store = "etcd:http://a:2379";
+  EXPECT_EQ(store_timing(settings).relist, coord::LeaseTiming().relist);
+  EXPECT_EQ(store_timing(settings).leader_lease, settings.store_lease_duration * 5 / 2);
+  settings.store = "kubernetes:";
+  EXPECT_EQ(store_timing(settings).relist, 5min);
+  EXPECT_EQ(store_timing(settings).leader_lease, 15s);
+  EXPECT_EQ(store_timing(settings).lease, settings.store_lease_duration);
+}
+
+TEST(StoreFactory, ACheckNamesWhatAKubeconfigLacks) {
+  config::Settings settings;
+  settings.store = "kubernetes:/nonexistent/kubeconfig";
+  settings.kubernetes_namespace = "home";
+  const auto checked = check_store(settings);
+  ASSERT_FALSE(checked);
+  EXPECT_NE(checked.error().find("/nonexistent/kubeconfig"), std::string::npos);
+  EXPECT_EQ(store_identity(settings), "kubernetes:home");
+}
+
 }  // namespace
 }  // namespace herald::daemon
