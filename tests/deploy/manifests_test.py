@@ -48,6 +48,13 @@ def by_kind(objects, kind):
     return [o for o in objects if o["kind"] == kind]
 
 
+def known_settings():
+    """The rows of config/settings.cc, by their name in the environment."""
+    text = (ROOT / "config" / "settings.cc").read_text()
+    names = re.findall(r'^\s*\{\{"([a-z0-9-]+)",', text, re.M)
+    return {"HERALD_" + n.upper().replace("-", "_") for n in names}
+
+
 class ManifestsTest(unittest.TestCase):
     def setUp(self):
         self.objects, self.settings = objects_of(DEPLOY / "base")
@@ -74,6 +81,14 @@ class ManifestsTest(unittest.TestCase):
         for folder in ("base", "overlays", "components", "crds"):
             for path in (DEPLOY / folder).rglob("*.yaml"):
                 self.assertIn(path.resolve(), used)
+
+    def test_settings_are_known(self):
+        known = known_settings()
+        self.assertIn("HERALD_STORE", known)
+        for target in TARGETS:
+            _, settings = objects_of(DEPLOY / target)
+            settings |= {e["name"]: "" for e in self.container["env"]}
+            self.assertLessEqual(set(settings), known, target)
 
     def test_names_that_are_referred_to_are_there(self):
         there = {(o["kind"], o["metadata"]["name"]) for o in self.objects}
