@@ -59,7 +59,9 @@ std::vector<Reach> reach_of(const Policies& policies, const std::vector<Policy>&
                             const Note& note) {
   std::vector<Reach> out(all.size());
   if (std::none_of(all.begin(), all.end(), is_native<Policy>)) return out;
-  for (const auto& [vip, entry] : held) {
+  for (const auto& held_ip : held) {  // clang 14: no lambda captures a structured binding
+    const IpAddress& vip = held_ip.first;
+    const coord::TableEntry* entry = held_ip.second;
     const PlannedNode* owner = entry->owner ? find_node(nodes, *entry->owner) : nullptr;
     const bool alone = entry->services.size() == 1;
     const auto look = [&](const Picks<Policy>& picks) {
