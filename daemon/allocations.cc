@@ -22,6 +22,13 @@ const Allocation& Allocations::decide(const Policies& policies, const coord::Tab
   ++version_;
   remember_pools(policies, table, told.statuses);
   allocation_ = allocate(policies, table, remembered_, told.statuses);
+  if (told.untold != nullptr) {  // the statuses of an API server do not tell of pools
+    for (const ipam::Decision& decision : allocation_.plan.decisions) {
+      for (const ipam::GivenIp& given : decision.ips) {
+        if (!given.pool.empty()) remembered_.came_from[given.ip] = given.pool;
+      }
+    }
+  }
   ipam::Holdings& pending = remembered_.pending;
   for (const ipam::Holding& added : allocation_.plan.added) pending.try_emplace(added.ip);
   std::erase_if(pending, [&](const auto& given) {

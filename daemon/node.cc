@@ -8,6 +8,11 @@
 #include "base/check.h"
 
 namespace herald::daemon {
+namespace {
+
+constexpr std::uint64_t kFirstNodeStatus = std::uint64_t{3} << 56;  // of its requests
+
+}  // namespace
 
 Node::Node(NodeConfig config, Instant now)
     : config_(std::move(config)),
@@ -18,7 +23,8 @@ Node::Node(NodeConfig config, Instant now)
       election_(config_.name, config_.timing, Rng(config_.seed + 1)),
       l2_(config_.probes),
       bgp_(config_.router_id, Rng(config_.seed + 2)),
-      objects_(config_.field_manager, config_.seed + 3),
+      objects_(config_.field_manager, config_.name, config_.seed + 3),
+      node_status_(kFirstNodeStatus, config_.name, Rng(config_.seed + 5)),
       rebalance_(config_.rebalance),
       transitions_(config_.name),
       store_(config_.timing, now) {
@@ -161,6 +167,23 @@ void Node::reconcile(Instant now) {
              substitutes(config_.name, policies_, peers_, cluster_.document().drained, now),
              stop_by_.has_value(), now);
   }
+}
+
+// What this node says of itself; looked at on the way, as it steps often enough.
+void Node::tell_node_status(Instant now) {
+  if (wall_clock_ && node_status_.due(now) && !exit_sent_) {
+    NodeStatusText text = node_status_of(*this, *wall_clock_, ready_since_, now);
+    if (said_ready_ != text.ready) {
+      said_ready_ = text.ready;
+      const auto wall =
+          std::chrono::floor<std::chrono::seconds>(*wall_clock_ + now.time_since_epoch());
+      ready_since_ = wall.count();
+      text = node_status_of(*this, *wall_clock_, ready_since_, now);
+    }
+    node_status_.set(std::move(text.status), objects_.uid_of(node_ref(config_.name)), now);
+  }
+  for (auto& ask : node_status_.take_requests()) effects_.push_back(std::move(ask));
+  tell(node_status_.take_logs());
 }
 
 Told Node::told() {
@@ -313,7 +336,8 @@ void Node::emit_rest(Instant now) {
     ask(std::move(status.write), now);
   }
   for (auto& ask : objects_.take_requests(now)) effects_.push_back(std::move(ask));
-  for (auto& said : objects_.take_said()) effects_.push_back(std::move(said.log));
+  tell(objects_.take_logs());
+  if (config_.objects) tell_node_status(now);
   for (auto& frame : l2_.take_frames()) effects_.push_back(std::move(frame));
   for (auto& effect : bgp_.take_effects()) effects_.push_back(std::move(effect));
   for (auto& answered : operations_.take_answers()) {

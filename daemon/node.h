@@ -30,6 +30,7 @@
 #include "daemon/decide.h"
 #include "daemon/events.h"
 #include "daemon/l2_speaker.h"
+#include "daemon/node_status.h"
 #include "daemon/object_statuses.h"
 #include "daemon/operations.h"
 #include "daemon/rebalance.h"
@@ -117,6 +118,7 @@ class Node {
   void run_machines(Instant now);
   void reconcile(Instant now);
   void set_l2(Instant now);
+  void tell_node_status(Instant now);
   void finish_stop(Instant now);
   Operations::Parts for_operations(Instant now);
   coord::MemberInfo member_info() const;
@@ -149,6 +151,10 @@ class Node {
   L2Speaker l2_;
   BgpSpeaker bgp_;
   ObjectStatuses objects_;
+  NodeStatusWriter node_status_;
+  std::optional<Duration> wall_clock_;  // what the clock on the wall shows at Instant{}
+  std::optional<bool> said_ready_;      // of this node, and since when, in seconds since 1970
+  std::int64_t ready_since_ = 0;
   Operations operations_;
   DeadNodes dead_nodes_;
   Rebalance rebalance_;

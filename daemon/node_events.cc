@@ -107,11 +107,12 @@ void Node::on(const ObjectsSeen& e, Instant) {
 }
 
 void Node::on(const KubeAnswered& e, Instant now) {
-  objects_.on_answer(e.id, e.answer, now);
+  if (!objects_.on_answer(e.id, e.answer, now)) node_status_.on_answer(e.id, e.answer, now);
 }
 
 void Node::on(const WallClockRead& e, Instant now) {
-  objects_.set_wall_clock(std::chrono::seconds(e.seconds) - now.time_since_epoch());
+  wall_clock_ = std::chrono::seconds(e.seconds) - now.time_since_epoch();
+  objects_.set_wall_clock(*wall_clock_);
 }
 
 void Node::on(const StopRequested&, Instant now) {

@@ -3,24 +3,48 @@
 #include <algorithm>
 #include <utility>
 
+#include "daemon/node_status.h"
+
 namespace herald::daemon {
 namespace {
 
-constexpr std::uint64_t kFirstWrite = 1, kFirstCheck = std::uint64_t{1} << 56;
+constexpr std::uint64_t kFirstWrite = 1, kFirstCheck = std::uint64_t{1} << 56,
+                        kFirstEvent = std::uint64_t{2} << 56;
 // What has changed together is told together; and grants go first.
-constexpr Duration kAfter = 10ms, kBetween = 100ms;
+constexpr Duration kAfter = 10ms, kBetween = 250ms;
 
 }  // namespace
 
-ObjectStatuses::ObjectStatuses(const std::string& field_manager, std::uint64_t seed)
-    : writer_({field_manager, kFirstWrite, 32}, Rng(seed)), checks_(kFirstCheck, Rng(seed + 1)) {}
+ObjectStatuses::ObjectStatuses(const std::string& field_manager, const NodeName& self,
+                               std::uint64_t seed)
+    : self_(self),
+      writer_({field_manager, kFirstWrite, 32}, Rng(seed)),
+      checks_(kFirstCheck, Rng(seed + 1)),
+      events_(kFirstEvent, self) {}
 
 void ObjectStatuses::on_seen(std::shared_ptr<const kube::Observed> observed) {
   observed_ = std::move(observed);
+  events_.set_node_uid(uid_of(node_ref(self_)));
+}
+
+std::string ObjectStatuses::uid_of(const kube::ObjectRef& object) const {
+  if (!observed_) return {};
+  const auto it = observed_->objects.find(object);
+  return it == observed_->objects.end() ? "" : it->second->uid;
+}
+
+void ObjectStatuses::tick(Instant now) {
+  writer_.tick(now);
+  for (ObjectWriter::Said& said : writer_.take_said()) {
+    events_.add({said.object, uid_of(said.object), true, said.reason, "WriteStatus", said.log.text},
+                now);
+    logs_.push_back(std::move(said.log));
+  }
+  for (Log& log : events_.take_logs()) logs_.push_back(std::move(log));
 }
 
 bool ObjectStatuses::on_answer(std::uint64_t id, const kube::WriteAnswer& answer, Instant now) {
-  if (writer_.on_answer(id, answer, now)) return true;
+  if (writer_.on_answer(id, answer, now) || events_.on_answer(id, answer, now)) return true;
   if (!checks_.on_answer(id, answer, now)) return false;
   for (const ReleaseChecks::Seen& seen : checks_.take_seen()) {
     writer_.learn(seen.object, seen.body, now);
@@ -67,8 +91,13 @@ void ObjectStatuses::set(const Facts& facts, Instant now) {
   made_ = now;
   made_of_ = std::move(made_of);
   auto wanted = std::make_shared<WantedObjects>();
-  services_.add(facts.policies, facts.allocation, facts.table, facts.peers, facts.drained,
-                observed_->kinds.contains("ciliumloadbalancerippools.cilium.io"), now, *wanted);
+  services_.add(
+      {facts.policies, facts.allocation, facts.table, facts.peers, facts.drained, *observed_}, now,
+      *wanted);
+  dialects_.add({*observed_, facts.policies, &facts.allocation.plan.pools, facts.table, facts.peers,
+                 facts.drained, now},
+                *wanted);
+  for (ObjectEvent& event : services_.take_events()) events_.add(std::move(event), now);
   writer_.set(std::move(wanted), observed_, facts.policies.desired().complete, now);
 }
 
@@ -78,6 +107,7 @@ void ObjectStatuses::forget() {
   services_.forget();
   writer_.forget();
   checks_.forget();
+  events_.forget();
 }
 
 bool ObjectStatuses::due(Instant now) const {
@@ -86,12 +116,14 @@ bool ObjectStatuses::due(Instant now) const {
 }
 
 std::optional<Instant> ObjectStatuses::next_deadline() const {
-  return earliest(make_at_, earliest(writer_.next_deadline(), checks_.next_deadline()));
+  return earliest(earliest(make_at_, events_.next_deadline()),
+                  earliest(writer_.next_deadline(), checks_.next_deadline()));
 }
 
 std::vector<AskKube> ObjectStatuses::take_requests(Instant now) {
   auto out = writer_.take_writes(now);
   for (AskKube& ask : checks_.take_requests(now)) out.push_back(std::move(ask));
+  for (AskKube& ask : events_.take_requests(now)) out.push_back(std::move(ask));
   return out;
 }
 

@@ -1,6 +1,7 @@
 // daemon/object_statuses.h: with an API server, everything that the leader has to say there: what
-// should be in each object's status (service_statuses, and what other dialects add), the way it
-// gets there (object_writer), and what has to be known before an IP is released (release_checks).
+// should be in each object's status (service_statuses, dialect_statuses), the way it
+// gets there (object_writer), what has to be known before an IP is released (release_checks), and
+// what kubectl describe tells (object_events).
 //
 // Statuses are made a moment after what they tell of has changed: an IP that moves is not to wait
 // for them.
@@ -14,6 +15,8 @@
 #include <vector>
 
 #include "daemon/allocations.h"
+#include "daemon/dialect_statuses.h"
+#include "daemon/object_events.h"
 #include "daemon/object_writer.h"
 #include "daemon/release_checks.h"
 #include "daemon/service_statuses.h"
@@ -22,10 +25,13 @@ namespace herald::daemon {
 
 class ObjectStatuses {
  public:
-  ObjectStatuses(const std::string& field_manager, std::uint64_t seed);
+  ObjectStatuses(const std::string& field_manager, const NodeName& self, std::uint64_t seed);
 
   void on_seen(std::shared_ptr<const kube::Observed> observed);
-  void set_wall_clock(Duration at_zero) { writer_.set_wall_clock(at_zero); }
+  void set_wall_clock(Duration at_zero) {
+    writer_.set_wall_clock(at_zero);
+    events_.set_wall_clock(at_zero);
+  }
   // False: the id is of nobody here.
   bool on_answer(std::uint64_t id, const kube::WriteAnswer& answer, Instant now);
 
@@ -44,14 +50,15 @@ class ObjectStatuses {
 
   // set() has something to do, or the answer of told() is another one.
   bool due(Instant now) const;
-  void tick(Instant now) { writer_.tick(now); }
+  void tick(Instant now);
   std::optional<Instant> next_deadline() const;
   std::vector<AskKube> take_requests(Instant now);
-  std::vector<ObjectWriter::Said> take_said() { return writer_.take_said(); }
+  std::vector<Log> take_logs() { return std::exchange(logs_, {}); }
+  // The uid of an object that is seen; empty: it is not.
+  std::string uid_of(const kube::ObjectRef& object) const;
 
   // What the conditions of services say, for reports.
   const Statuses& statuses() const;
-  const ObjectWriter& writer() const { return writer_; }
 
  private:
   struct MadeOf {
@@ -62,13 +69,17 @@ class ObjectStatuses {
     bool operator==(const MadeOf&) const = default;
   };
 
+  NodeName self_;
   std::shared_ptr<const kube::Observed> observed_;
   // Made of what was observed then, when somebody asks.
   mutable std::shared_ptr<const kube::Observed> statuses_of_;
   mutable Statuses statuses_;
   ServiceStatuses services_;
+  DialectStatuses dialects_;
   ObjectWriter writer_;
   ReleaseChecks checks_;
+  ObjectEvents events_;
+  std::vector<Log> logs_;
   Statuses told_;
   std::uint64_t told_version_ = 0;  // of the writer's, that told_ was made of
   std::uint64_t seen_version_ = 1;  // rises with what others' answers have shown

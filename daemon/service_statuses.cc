@@ -17,6 +17,7 @@ namespace {
 namespace json = boost::json;
 
 constexpr const char* kAllocated = "herald.io/IPAllocated";
+constexpr const char* kAnnounced = "herald.io/Announced";
 
 json::object condition(const char* type, bool is, std::string_view reason,
                        const std::string& message) {
@@ -49,8 +50,7 @@ std::vector<IpAddress> in_order(const Service& service, const ipam::Decision& de
 
 json::object announced(const std::vector<IpAddress>& ips,
                        const std::vector<coord::TableEntry>& entries, AnnouncedBy& by) {
-  constexpr const char* kType = "herald.io/Announced";
-  if (ips.empty()) return condition(kType, false, "NoIP", "the service has no IP");
+  if (ips.empty()) return condition(kAnnounced, false, "NoIP", "the service has no IP");
   std::string reason;
   std::vector<std::string> messages;
   for (std::size_t i = 0; i < ips.size(); ++i) {
@@ -58,7 +58,7 @@ json::object announced(const std::vector<IpAddress>& ips,
     if (!answer.announced && reason.empty()) reason = answer.reason;
     messages.push_back(std::move(answer.message));
   }
-  return condition(kType, reason.empty(), reason.empty() ? "Announced" : reason,
+  return condition(kAnnounced, reason.empty(), reason.empty() ? "Announced" : reason,
                    join(messages, "; "));
 }
 
@@ -103,7 +103,13 @@ CiliumVerdict cilium_verdict(const Service& service, const ipam::Decision& decis
   }
 }
 
-std::optional<coord::StatusDocument> told_in(const ObjectName& service, const std::string& status) {
+namespace {
+
+struct Condition {
+  std::string status, reason, message;
+};
+
+std::optional<Condition> condition_in(const std::string& status, std::string_view type) {
   boost::system::error_code failed;
   const json::value root = json::parse(status, failed);
   if (failed) return std::nullopt;
@@ -115,21 +121,56 @@ std::optional<coord::StatusDocument> told_in(const ObjectName& service, const st
       const json::value* value = said == nullptr ? nullptr : said->if_contains(key);
       return value != nullptr && value->is_string() ? std::string(value->get_string().c_str()) : "";
     };
-    if (text("type") != kAllocated) continue;
-    coord::StatusDocument out;
-    out.service = service;
-    out.ips = ingress_of(status);
-    out.reason = text("reason");
-    out.message = text("message");
-    return out;
+    if (text("type") == type) return Condition{text("status"), text("reason"), text("message")};
   }
   return std::nullopt;
 }
 
-void ServiceStatuses::add(const Policies& policies, const Allocation& allocation,
-                          const coord::Table& table, const coord::Peers& peers,
-                          const std::set<NodeName>& drained, bool cilium, Instant now,
-                          WantedObjects& out) {
+}  // namespace
+
+std::optional<coord::StatusDocument> told_in(const ObjectName& service, const std::string& status) {
+  auto said = condition_in(status, kAllocated);
+  if (!said) return std::nullopt;
+  coord::StatusDocument out;
+  out.service = service;
+  out.ips = ingress_of(status);
+  out.reason = std::move(said->reason);
+  out.message = std::move(said->message);
+  return out;
+}
+
+void ServiceStatuses::note(const Service& service, const std::vector<IpAddress>& ips,
+                           const WantedObject& wanted, const kube::ObservedObject& seen) {
+  const auto add = [&](bool warning, std::string reason, const char* action, std::string note) {
+    events_.push_back(
+        {service_ref(service.name), seen.uid, warning, std::move(reason), action, std::move(note)});
+  };
+  const auto is = condition_in(wanted.status, kAllocated),
+             was = condition_in(seen.status, kAllocated);
+  if (is && (!was || was->reason != is->reason || was->message != is->message)) {
+    add(is->status != "True", is->reason, "Allocate", is->message);
+    if (service.foreign_status) {
+      add(true, "ForeignStatus", "WriteStatus",
+          "status.loadBalancer lists a hostname, so another controller writes it: Herald leaves "
+          "that list alone; let one of the two have the service, by spec.loadBalancerClass");
+    }
+  }
+  for (const IpAddress& ip : ingress_of(seen.status)) {
+    if (contains(ips, ip) || service.foreign_status) continue;
+    add(false, "Released", "Release", to_string(ip) + " is not the service's any more");
+  }
+  const auto now = condition_in(wanted.status, kAnnounced),
+             before = condition_in(seen.status, kAnnounced);
+  if (!now || now->reason == "Probing" || now->reason == "NoIP") return;
+  if (before && before->reason == now->reason && before->message == now->message) return;
+  const bool told = before && before->status == "True";
+  add(now->status != "True", now->reason, "Announce",
+      told ? fmt::format("{} (was: {})", now->message, before->message) : now->message);
+}
+
+void ServiceStatuses::add(const Facts& facts, Instant now, WantedObjects& out) {
+  const auto& [policies, allocation, table, peers, drained, observed] = facts;
+  const bool cilium = observed.kinds.contains("ciliumloadbalancerippools.cilium.io");
   MadeOf made_of{policies.identity(), eligible_members(peers, std::nullopt, now), drained, cilium};
   const bool same = made_of_ == made_of;
   if (!same) made_of_ = std::move(made_of);
@@ -183,6 +224,9 @@ void ServiceStatuses::add(const Policies& policies, const Allocation& allocation
     Made one;
     one.object.status = json::serialize(status);
     one.object.first = service->held != ips;
+    if (const auto seen = observed.objects.find(object); seen != observed.objects.end()) {
+      note(*service, ips, one.object, *seen->second);
+    }
     one.decision = decision;
     one.entries = std::move(entries);
     out[object] = one.object;

@@ -14,17 +14,29 @@
 #include "coord/table.h"
 #include "daemon/announced_by.h"
 #include "daemon/decide.h"
+#include "daemon/object_events.h"
 #include "daemon/object_status.h"
 
 namespace herald::daemon {
 
 class ServiceStatuses {
  public:
-  // To `out`. cilium: services are told in Cilium's words as well.
-  void add(const Policies& policies, const Allocation& allocation, const coord::Table& table,
-           const coord::Peers& peers, const std::set<NodeName>& drained, bool cilium, Instant now,
-           WantedObjects& out);
-  void forget() { made_.clear(); }
+  struct Facts {
+    const Policies& policies;
+    const Allocation& allocation;
+    const coord::Table& table;
+    const coord::Peers& peers;
+    const std::set<NodeName>& drained;
+    const kube::Observed& observed;
+  };
+  // To `out`. In Cilium's words as well where Cilium's pools are there.
+  void add(const Facts& facts, Instant now, WantedObjects& out);
+  // What has changed against what the objects' statuses say, for kubectl describe.
+  std::vector<ObjectEvent> take_events() { return std::exchange(events_, {}); }
+  void forget() {
+    made_.clear();
+    events_.clear();
+  }
 
  private:
   struct MadeOf {  // for all services
@@ -40,7 +52,11 @@ class ServiceStatuses {
     WantedObject object;
   };
   std::optional<MadeOf> made_of_;
+  void note(const Service& service, const std::vector<IpAddress>& ips, const WantedObject& wanted,
+            const kube::ObservedObject& seen);
+
   std::map<ObjectName, Made> made_;
+  std::vector<ObjectEvent> events_;
 };
 
 // What a Service's .status says of it; nullopt: no leader has said anything.

@@ -28,6 +28,19 @@ class Objects : public Cluster {
 
   void configure(NodeConfig& c) override { c.objects = true; }
   void kube(const std::string& name, const AskKube& ask) override {
+    if (ask.write.object.resource.kind != "Service") {
+      const auto body = json::parse(ask.write.body);
+      if (ask.write.verb == kube::Write::Verb::Create) {
+        events_.push_back(std::string(body.at("reason").as_string()) + ": " +
+                          std::string(body.at("note").as_string()));
+      } else if (ask.write.verb == kube::Write::Verb::ApplyStatus) {
+        nodes_[ask.write.object.name] = body.at("status");
+      }
+      kube::WriteAnswer done;
+      done.outcome = kube::WriteAnswer::Outcome::Done;
+      deliver(name, KubeAnswered{ask.id, done});
+      return;
+    }
     ++asked_;
     if (silent_) return;
     if (ask.write.verb == kube::Write::Verb::Look) ++looks_;
@@ -77,6 +90,8 @@ class Objects : public Cluster {
 
   ApiModel api_;
   std::map<std::string, std::string> specs_;
+  std::vector<std::string> events_;
+  std::map<std::string, json::value> nodes_;
   int asked_ = 0, looks_ = 0;
   bool silent_ = false, watch_works_ = true;
 };
@@ -224,6 +239,44 @@ TEST_F(Objects, AListWithAHostnameIsSomebodyElses) {
   const std::string s = status("web");
   EXPECT_NE(s.find("lb.example.com"), std::string::npos) << s;
   EXPECT_NE(s.find("herald.io/IPAllocated"), std::string::npos) << s;
+}
+
+TEST_F(Objects, EventsTellOfChangesOnce) {
+  start_three();
+  add("web");
+  pass(5s);
+  const auto owner = *hosts_.begin()->second.node->table().find(ip("10.25.150.0"))->owner;
+  EXPECT_EQ(std::count_if(events_.begin(), events_.end(),
+                          [](const auto& e) { return e.starts_with("Allocated: "); }),
+            1);
+  const std::string announced = "Announced: 10.25.150.0 by L2 from " + owner.str() + " on eth0";
+  EXPECT_TRUE(contains(events_, announced));
+  const auto before = events_.size();
+  pass(60s);
+  EXPECT_EQ(events_.size(), before);
+  crash(owner.str());
+  pass(20s);
+  ASSERT_GT(events_.size(), before);
+  const std::string was = " (was: 10.25.150.0 by L2 from " + owner.str() + " on eth0)";
+  EXPECT_TRUE(events_.back().ends_with(was)) << events_.back();
+}
+
+TEST_F(Objects, EachNodeTellsOfItself) {
+  start_three();
+  show();
+  add("web");
+  pass(20s);
+  ASSERT_EQ(nodes_.size(), 3u);
+  const auto owner = *hosts_.begin()->second.node->table().find(ip("10.25.150.0"))->owner;
+  int leaders = 0;
+  for (const auto& [name, status] : nodes_) {
+    EXPECT_EQ(status.at("ips").as_int64(), name == owner.str() ? 1 : 0) << name;
+    EXPECT_EQ(status.at("version").as_string(), "test");
+    EXPECT_EQ(status.at("conditions").at(0).at("reason").as_string(), "Ready");
+    leaders += status.at("leader").as_bool();
+  }
+  EXPECT_EQ(leaders, 1);
+  EXPECT_EQ(nodes_.at(owner.str()).at("links"), json::parse(R"([{"name":"eth0","ips":1}])"));
 }
 
 TEST_F(Objects, NoStatusGoesToTheStore) {

@@ -112,6 +112,7 @@ void StoreSim::check(const TableDocument& before, const TableDocument& after) {
 // Two leaders one after the other may give a service two IPs, in two shards. The one that no status
 // has told of may be taken back, as long as the other stays.
 bool StoreSim::surplus(const ObjectName& service, const IpAddress& vip) const {
+  if (told_elsewhere_ && told_elsewhere_(service, vip)) return false;
   const auto status = documents_.find(status_key(service));
   if (status != documents_.end()) {
     const auto& told = std::get<StatusDocument>(status->second).ips;

@@ -28,6 +28,10 @@ class StoreSim {
   void set_may_share(std::function<bool(const ObjectName&, const ObjectName&)> may_share) {
     may_share_ = std::move(may_share);
   }
+  // Which IPs services are told of by somebody else than the store.
+  void set_told(std::function<bool(const ObjectName&, const IpAddress&)> told) {
+    told_elsewhere_ = std::move(told);
+  }
   // Services that exist now: only these must keep what they hold.
   void set_wanted(std::set<ObjectName> wanted);
 
@@ -46,6 +50,7 @@ class StoreSim {
 
   bool ignore_base_;
   std::function<bool(const ObjectName&, const ObjectName&)> may_share_;
+  std::function<bool(const ObjectName&, const IpAddress&)> told_elsewhere_;
   std::map<coord::DocumentKey, coord::Document> documents_;
   std::set<ObjectName> wanted_;
   std::map<IpAddress, coord::Epoch> epochs_;  // the highest that each VIP ever had

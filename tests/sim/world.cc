@@ -74,6 +74,10 @@ World::World(Options options)
       strangers_.insert(IpAddress::v4(first + static_cast<std::uint32_t>(rng_.below(6))));
     }
   }
+  objects_ = options_.seed % 2 == 0;
+  if (objects_) {
+    store_.set_told([this](const ObjectName& s, const IpAddress& vip) { return told(s, vip); });
+  }
   desired_ = make_desired();
 }
 
@@ -112,7 +116,8 @@ void World::after(Duration delay, std::function<void()> what) {
 Verdict World::run() {
   const Duration faults = 6 * timing_.lease + 3s,
                  // What rests is written once more when its time is over.
-      calm = (swarm_.mixed_settings ? 8 : 4) * timing_.lease + 4s + release_hold_ + kQuiet;
+      calm = (swarm_.mixed_settings ? 8 : 4) * timing_.lease + 4s + release_hold_ + kQuiet +
+             (objects_ ? 8s : 0s);
   tell(fmt::format("{} hosts, D {}, G {}", hosts_.size(), to_string(timing_.lease),
                    guard_mode_ ? to_string(guard_timing_.patience) : "none"));
   for (auto& host : hosts_) {
@@ -174,6 +179,7 @@ void World::start(Host& host) {
     if (rng_.one_in(2)) config.timing.store_loss_limit = rng_.between(3s, 8s);
   }
   config.drain_timeout = 3s;
+  config.objects = objects_;
   config.rebalance = {200ms, 50ms, 500ms};
   config.seed = rng_.next();
   ++host.life;
@@ -183,12 +189,18 @@ void World::start(Host& host) {
   host.armed.reset();
   host.guard_armed.reset();
   host.key.clear();
+  host.watching = false;
   host.guard = std::make_unique<coord::Guard>(host.name, config.guard_timing);
   host.node = std::make_unique<daemon::Node>(config, local(host, now_));
   tell(host.name.str() + " starts");
   deliver(host, daemon::LinksRead{links(host)});
   after(rng_.between(0ms, 200ms), [this, &host, life = host.life] {
-    if (host.life == life) deliver(host, daemon::DesiredRead{desired_});
+    if (host.life != life) return;
+    if (objects_) {
+      show(host, picture());
+    } else {
+      deliver(host, daemon::DesiredRead{desired_});
+    }
   });
 }
 
@@ -267,6 +279,8 @@ void World::perform(Host& host, const daemon::Effect& effect) {
     pump(host);
   } else if (const auto* a = std::get_if<daemon::AskStore>(&effect)) {
     ask(host, *a);
+  } else if (const auto* k = std::get_if<daemon::AskKube>(&effect)) {
+    ask_objects(host, *k);
   } else if (const auto* sent = std::get_if<daemon::SendFrame>(&effect)) {
     const IpAddress& vip = sent->frame.vip;
     if (!sent->frame.probe || !strangers_.contains(vip) ||

@@ -18,6 +18,7 @@
 
 #include "base/rng.h"
 #include "daemon/node.h"
+#include "tests/daemon/api_model.h"
 #include "tests/sim/store_sim.h"
 
 namespace herald::sim {
@@ -93,6 +94,22 @@ class World {
   void edit();
   void order(Host& host);
   void heal();
+  // Of worlds with an API server.
+  struct Picture {
+    std::uint64_t version = 0;
+    std::shared_ptr<const kube::Observed> observed;
+    std::shared_ptr<const Desired> desired;
+  };
+  Picture picture();
+  void set_objects();
+  void objects_changed();
+  void show_objects(Host& host);
+  void show(Host& host, const Picture& shown);
+  void ask_objects(Host& host, const daemon::AskKube& ask);
+  void check_status(const ObjectName& service);
+  bool told(const ObjectName& service, const IpAddress& vip) const;
+  void edit_status();
+  std::string statuses_fault() const;
   void note_grants();
   void check();
   std::string settling_fault() const;
@@ -112,6 +129,10 @@ class World {
   bool guard_mode_ = true;
   std::vector<std::vector<bool>> peers_cut_;  // [from][to]: datagrams are lost
   StoreSim store_;
+  bool objects_ = false;  // an API server has the services, and is told of them
+  daemon::ApiModel api_;
+  std::uint64_t api_version_ = 0;
+  std::map<ObjectName, int> wipes_;
   std::vector<std::unique_ptr<Host>> hosts_;
   std::vector<Due> queue_;  // a heap: the next one first
   Instant now_{};

@@ -77,6 +77,9 @@ std::string World::settling_fault() const {
   if (held != services_.size()) {
     return fmt::format("{} IPs are held for {} services", held, services_.size());
   }
+  if (objects_) {
+    if (std::string fault = statuses_fault(); !fault.empty()) return fault;
+  }
   std::size_t leaders = 0;
   for (const auto& host : hosts_) {
     if (host->node && host->node->election().leads(local(*host, now_))) ++leaders;

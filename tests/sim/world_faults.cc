@@ -141,6 +141,10 @@ void World::order(Host& host) {
 }
 
 void World::edit() {
+  if (objects_ && rng_.one_in(3)) {
+    edit_status();
+    return;
+  }
   if (services_.size() > 1 && rng_.one_in(2)) {
     const auto victim =
         services_.begin() + static_cast<std::ptrdiff_t>(rng_.below(services_.size()));
@@ -156,6 +160,7 @@ void World::edit() {
     tell("service " + to_string(services_.back()) + " is new");
   }
   desired_ = make_desired();
+  if (objects_) return;
   for (auto& host : hosts_) {
     after(rng_.between(0ms, 500ms), [this, h = host.get(), life = host->life, d = desired_] {
       // A later edit may have overtaken this one.
@@ -206,6 +211,10 @@ std::shared_ptr<const Desired> World::make_desired() {
   out->l2_policies = {policy};
   store_.set_wanted({services_.begin(), services_.end()});
   if (swarm_.shares) store_.set_may_share(may_share);
+  if (objects_) {
+    desired_ = out;
+    set_objects();
+  }
   return out;
 }
 
@@ -219,7 +228,11 @@ void World::heal() {
     if (host->frozen || host->stalled) thaw(*host);
     if (!host->node) start(*host);
     deliver(*host, daemon::LinksRead{links(*host)});
-    deliver(*host, daemon::DesiredRead{desired_});
+    if (objects_) {
+      show(*host, picture());
+    } else {
+      deliver(*host, daemon::DesiredRead{desired_});
+    }
     deliver(*host, daemon::TimePassed{});
   }
 }

@@ -28,6 +28,7 @@ struct World::Host {
   bool frozen = false;                        // the whole process
   bool stalled = false;                       // its node alone: a long reconcile
   bool cut = false, carrier = true;
+  bool watching = false;                       // something is on its way to it from the API server
   std::vector<daemon::Event> backlog;          // of a frozen or stalled node
   std::vector<coord::GuardMessage> datagrams;  // of a frozen guard: what its socket holds
 };
