@@ -34,10 +34,10 @@ inline MakeClient client_of(const kube::Access& access, std::uint64_t seed = 1) 
 }
 
 inline std::unique_ptr<coord::Store> open_on(const kube::Access& access,
-                                             coord::StoreCallbacks callbacks,
-                                             Duration timeout = 5s) {
+                                             coord::StoreCallbacks callbacks, Duration timeout = 5s,
+                                             const std::string& ns = kNamespace) {
   KubernetesStoreOptions options;
-  options.ns = kNamespace;
+  options.ns = ns;
   options.node = "n1";
   options.timeout = timeout;
   auto store = open_kubernetes_store(options, client_of(access), std::move(callbacks));
