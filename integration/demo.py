@@ -397,7 +397,7 @@ def main():
             story = Story(lab, args.no_ui)
             report["versions"] = versions(lab)
             story.say(f"lab: {args.nodes} nodes, client, switch, " + ", ".join(
-                [f"{r.name} (AS {r.asn})" for r in lab.routers] + ["etcd"] * bool(lab.etcd)))
+                [f"{r.name} (AS {r.asn})" for r in lab.routers] + [args.store] * bool(lab.remote)))
             try:
                 story.run()
             except (Timeout, RuntimeError, OSError, subprocess.SubprocessError) as error:
