@@ -23,8 +23,7 @@ ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)
 MEMBERSHIP, GUARD, PEERS, TABLE, TIMING = (
     f"coord/{n}.cc" for n in ("membership", "guard", "peers", "table", "timing"))
 DECIDE, L2_SPEAKER = "daemon/decide.cc", "daemon/l2_speaker.cc"
-ALLOCATIONS, SERVICES, WRITER = (
-    f"daemon/{n}.cc" for n in ("allocations", "service_statuses", "object_writer"))
+SERVICES = "daemon/service_statuses.cc"
 
 # name, rule, file, [(text that is there once, what replaces it)...], and how it is found
 # if not by a hunt (herald_sim --hunt): WHOLE worlds, as what it does is seen after the calm; or UNIT
@@ -112,10 +111,6 @@ MUTANTS = [
         ("if (!is_free(unproven)) continue;", "")], WHOLE),
     ("a-status-before-the-table", "T5", SERVICES, [
         ("if (!recorded) {", "entries.resize(ips.size());\n    if (false) {")], WHOLE),
-    ("released-by-what-the-watch-shows", "T5", ALLOCATIONS, [
-        ("if (told.untold == nullptr || told.untold->contains(holding)) {", "if (true) {")], WHOLE),
-    ("overwrites-what-it-has-not-seen", "T5", WRITER, [
-        ('meta["resourceVersion"] = entry.seen->resource_version;', "")], WHOLE),
     ("unknown-write-never-settled", "A5", MEMBERSHIP, [
         ("it->in_flight = false;\n      next_read_ = now + retry_delay();", "it->in_flight = false;")],
      WHOLE),
