@@ -5,6 +5,7 @@
 
 #include <chrono>
 #include <cstdio>
+#include <filesystem>
 #include <iostream>
 #include <map>
 #include <string>
@@ -13,6 +14,7 @@
 #include <CLI/CLI.hpp>
 
 #include "base/text.h"
+#include "cli/cluster_io.h"
 #include "cli/convert_io.h"
 #include "cli/events.h"
 #include "cli/offline_io.h"
@@ -78,6 +80,31 @@ int watch_events(Request request, Format format, const std::string& socket) {
   }
 }
 
+// Through the API server: what only a daemon can do is said, and how to have it done.
+herald::Result<std::string> ask_cluster(const Request& request, const ClusterAccess& access,
+                                        const herald::config::ManifestOptions& options,
+                                        int& exit_code) {
+  exit_code = kExitUsage;
+  const bool reads = request.command == "status" || request.command == "get" ||
+                     request.command == "explain" || request.command == "lint";
+  if (!reads) {
+    return herald::error(request.command +
+                         " needs a daemon: run heraldctl on a node, or `kubectl -n " + access.ns +
+                         " exec ds/heraldd -- heraldctl " + request.command +
+                         " ...`; the API server answers status, get, explain and lint");
+  }
+  const auto facts = read_cluster(access, options);
+  if (!facts) {
+    exit_code = facts.error().unreachable ? kExitUnreachable : kExitNo;
+    return herald::error(facts.error().sentence);
+  }
+  for (const std::string& warning : facts->warnings) {
+    if (request.command == "status") break;  // has them itself
+    std::fprintf(stderr, "warning: %s\n", warning.c_str());
+  }
+  return herald::daemon::answer(*facts, to_line(request));
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -87,13 +114,29 @@ int main(int argc, char** argv) {
   Request request;
   std::string socket = "/run/herald/admin.sock";
 
-  CLI::App app("Asks the Herald daemon of this node what it knows and why.", "heraldctl");
+  // As `kubectl herald`, it asks the API server unless a socket is named.
+  const std::string called = std::filesystem::path(argc > 0 ? argv[0] : "").filename().string();
+  const bool plugin = called.rfind("kubectl-herald", 0) == 0;
+  ClusterAccess access;
+
+  CLI::App app("Asks the Herald daemon of this node, or the API server, what there is and why.",
+               plugin ? "kubectl herald" : "heraldctl");
   app.require_subcommand(0, 1);  // checked below, so that a word that is none is named
   app.fallthrough();             // -o and --admin may stand anywhere
   app.set_version_flag("--version", "heraldctl " HERALD_VERSION);
   app.add_option("--admin", socket, "the daemon's admin socket")
       ->envname("HERALD_ADMIN")
       ->capture_default_str();
+  const CLI::Option* kubeconfig =
+      app.add_option("--kubeconfig", access.kubeconfig,
+                     "ask the API server that this file names; as kubectl herald: $KUBECONFIG, "
+                     "~/.kube/config")
+          ->type_name("FILE");
+  const CLI::Option* context =
+      app.add_option("--context", access.context, "of the kubeconfig; default: the current one")
+          ->type_name("NAME");
+  const CLI::Option* ns =
+      app.add_option("--herald-namespace", access.ns, "where Herald runs")->capture_default_str();
   std::string format_name = "table";
   app.add_option("-o,--output", format_name, "table, wide, json or yaml")
       ->check(CLI::IsMember({"table", "wide", "json", "yaml"}).description(""))
@@ -209,7 +252,25 @@ int main(int argc, char** argv) {
     return app.exit(e) == 0 ? kExitOk : kExitUsage;
   }
 
-  if (request.command == "force-dead" && !yes) {
+  const bool socket_named = app.count("--admin") > 0;
+  const bool server_named = kubeconfig->count() + context->count() + ns->count() > 0;
+  if (server_named && socket_named) {
+    std::fprintf(stderr,
+                 "heraldctl: --admin asks a daemon, --kubeconfig the API server: "
+                 "leave one out\n");
+    return kExitUsage;
+  }
+  const bool by_files = request.command == "lint" || request.command == "explain";
+  const bool own_files = offline || request.command == "convert" || (by_files && !paths.empty());
+  const bool by_server = !own_files && (server_named || (plugin && !socket_named));
+  if (by_server && watch) {
+    std::fprintf(stderr,
+                 "heraldctl: events come from a daemon: run heraldctl on a node, or `kubectl "
+                 "get events`\n");
+    return kExitUsage;
+  }
+
+  if (request.command == "force-dead" && !yes && !by_server) {
     if (::isatty(STDIN_FILENO) == 0) {
       std::fprintf(stderr, "heraldctl: nobody can be asked whether %s is dead: add --yes\n",
                    request.node.c_str());
@@ -228,9 +289,15 @@ int main(int argc, char** argv) {
   }
   if (watch) return watch_events(request, kFormats.at(format_name), socket);
   herald::Result<std::string> reply{std::string()};
-  const bool by_files = request.command == "lint" || request.command == "explain";
   if (offline || (by_files && !paths.empty())) {
     reply = answer_offline(request, paths, options);
+  } else if (by_server) {
+    int exit_code = kExitOk;
+    reply = ask_cluster(request, access, options, exit_code);
+    if (!reply) {
+      std::fprintf(stderr, "heraldctl: %s\n", reply.error().c_str());
+      return exit_code;
+    }
   } else {
     if (const auto read = attach_files(request, paths); !read) {
       std::fprintf(stderr, "heraldctl: %s\n", read.error().c_str());

@@ -170,8 +170,10 @@ Story explain_bgp(const View& view, const BgpAdvertisement& ad) {
   story.fact(fmt::format("BGPAdvertisement read from {}", place_of(ad.source)));
   const auto ips = tell_services(view, ad, story);
   const bool here = selects(ad.node_selectors, view.self().labels);
-  story.fact(fmt::format("this node is {} (nodeSelector {})", here ? "selected" : "not selected",
-                         to_string(ad.node_selectors)));
+  if (!view.looks_on()) {
+    story.fact(fmt::format("this node is {} (nodeSelector {})", here ? "selected" : "not selected",
+                           to_string(ad.node_selectors)));
+  }
   std::vector<std::string> peers, up;
   for (const BgpPeer& peer : view.desired().peers) {
     if (!ad.peers.empty() &&
@@ -179,6 +181,7 @@ Story explain_bgp(const View& view, const BgpAdvertisement& ad) {
       continue;
     }
     peers.push_back(peer.name.str());
+    if (view.looks_on()) continue;
     const auto session = view.node().sessions().find(peer.name);
     const bool established = session != view.node().sessions().end() &&
                              session->second.state() == bgp::SessionState::Established;
@@ -191,6 +194,7 @@ Story explain_bgp(const View& view, const BgpAdvertisement& ad) {
   if (peers.empty()) story.advise("it selects no BGPPeer: add one, or correct spec.peers");
   story.verdict = fmt::format("{} IPs to {}; established from this node: {}", ips.size(),
                               some(peers), some(up));
+  if (view.looks_on()) story.verdict = fmt::format("{} IPs to {}", ips.size(), some(peers));
   story.set("selects_this_node", here);
   story.set("peers", strings(peers));
   story.set("established", strings(up));

@@ -217,14 +217,14 @@ void tell_member(const View& view, const NodeName& name, const coord::Peers::Pee
   story.set("lease", lease_word(lease.kind));
   story.set("guards", strings(lease.guards));
   story.set("fenced_by", strings(lease.fenced_by));
-  story.fact(lease.sentence());
+  if (!view.looks_on()) story.fact(lease.sentence());
   if (self) {
     story.fact(fmt::format("it is this node: {}, {} ms of its right to answer are left{}",
                            coord::to_string(node.membership().state()), left_ms,
                            node.membership().waiting_for().empty()
                                ? ""
                                : "; waiting for " + node.membership().waiting_for()));
-  } else {
+  } else if (!view.looks_on()) {
     story.fact(fmt::format("its document was last written {} ago, as this node saw it",
                            in_ms(view.instant() - peer.since)));
   }

@@ -48,6 +48,8 @@ class View {
   std::string over_bgp(const BgpPeer& peer, const bgp::Session& session, const IpAddress& vip,
                        bool& told) const;
   NodeFacts self() const;
+  // The node only looks on, and is none of the cluster's (daemon/cluster_view.h).
+  bool looks_on() const { return node_.config().name.empty(); }
 
  private:
   const Node& node_;

@@ -34,6 +34,7 @@ std::string node(const std::string& name, bool ready = true, const std::string& 
 class ClusterLife : public Cluster {
  protected:
   ClusterLife() : Cluster("") {}
+  void configure(NodeConfig& config) override { config.objects = from_api_; }
   void begin(const std::string& manifests) {
     manifests_.set_file("home.yaml", manifests);
     start_three();
@@ -54,6 +55,8 @@ class ClusterLife : public Cluster {
     return all.size() == 1 ? all[0] : std::to_string(all.size()) + " IPs";
   }
   std::string speaker_of(const std::string& name) const { return speaker(ip(name).c_str()); }
+
+  bool from_api_ = false;
 };
 
 TEST_F(ClusterLife, ARenamedServiceIsAnotherOne) {
@@ -182,11 +185,8 @@ TEST_F(ClusterLife, NodesThatAreNotWellHandOverAndTakeAgain) {
 
 // A Node object is not the daemon that runs on it.
 TEST_F(ClusterLife, ADeletedNodeWhoseDaemonLivesStaysAndServes) {
+  from_api_ = true;
   begin(kLan + service("web") + node("n1") + node("n2") + node("n3"));
-  for (const char* n : {"n1", "n2", "n3"}) {
-    deliver(n, ObjectsSeen{std::make_shared<kube::Observed>()});
-  }
-  settle();
   read(kLan + service("web") + node("n1") + node("n2") + node("n3") + " ");
   const std::string owner = speaker_of("web");
   std::string rest = kLan + service("web");
