@@ -16,6 +16,7 @@
 #include "base/rng.h"
 #include "base/text.h"
 #include "base/troubles.h"
+#include "kube/connection_pool_io.h"
 #include "kube/credentials_io.h"
 #include "kube/server_status.h"
 #include "net/endpoints.h"
@@ -30,28 +31,10 @@ namespace {
 constexpr std::size_t kMaxBodyBytes = 64U << 20;  // lists are asked for in pages far below
 constexpr std::size_t kMaxLineBytes = 16U
                                       << 20;  // an event has one object; etcd's limit is 1.5 MiB
-// API servers end a connection after 90 s without a request: not to send into its end.
-constexpr Duration kMaxIdle = 60s;
-constexpr Duration kMaxConnect = 3s;  // where there is another server
+constexpr Duration kMaxConnect = 3s;          // where there is another server
 constexpr Duration kDefaultHold = 1s;
 constexpr std::size_t kMaxForbidden = 100;
 constexpr Duration kMaxHold = 60s;
-
-const char* to_string(Request::Method method) {
-  switch (method) {
-    case Request::Method::Get:
-      return "GET";
-    case Request::Method::Post:
-      return "POST";
-    case Request::Method::Put:
-      return "PUT";
-    case Request::Method::Patch:
-      return "PATCH";
-    case Request::Method::Delete:
-      return "DELETE";
-  }
-  return "GET";
-}
 
 HttpRequest::Method method_of(const Request& request) {
   switch (request.method) {
@@ -67,30 +50,6 @@ HttpRequest::Method method_of(const Request& request) {
       return HttpRequest::Method::Delete;
   }
   return HttpRequest::Method::Get;
-}
-
-// Names in it come from objects: nothing in them may end the line.
-bool is_path(std::string_view path) {
-  return !path.empty() && path.front() == '/' &&
-         std::all_of(path.begin(), path.end(), [](char c) { return c > 0x20 && c < 0x7f; });
-}
-
-std::string what(const Request& request) {
-  return std::string(to_string(request.method)) + " " +
-         printable(std::string_view(request.path).substr(0, request.path.find('?')));
-}
-
-// What a role permits: the method, and the path without the names in it.
-// "PATCH /api/v1/services/status".
-std::string right_of(const Request& request) {
-  const auto parts = split_list(request.path.substr(0, request.path.find('?')), '/');
-  std::size_t at = parts.empty() || parts.front() == "api" ? 2 : 3;  // GROUP is not in /api/v1
-  std::string out = std::string(to_string(request.method)) + " ";
-  for (std::size_t i = 0; i < std::min(at, parts.size()); ++i) out += "/" + parts[i];
-  if (parts.size() > at + 2 && parts[at] == "namespaces") at += 2;
-  if (parts.size() > at) out += "/" + parts[at];
-  if (parts.size() > at + 2) out += "/" + parts[at + 2];
-  return printable(out);
 }
 
 // An exchange or a watch, until its answer.
@@ -116,21 +75,15 @@ struct Call {
 };
 using CallPtr = std::shared_ptr<Call>;
 
-struct Idle {
-  std::shared_ptr<HttpConnection> connection;
-  std::shared_ptr<TlsClient> tls;  // with which it was made
-  Instant since{};
-};
-
 struct Lane {
   Lane(asio::io_context& loop, std::size_t parallel_, std::size_t patient_)
-      : parallel(parallel_), patient(patient_), held(loop) {}
+      : parallel(parallel_), patient(patient_), held(loop), idle(parallel_) {}
   const std::size_t parallel, patient;  // how many may be under way, and wait
   std::deque<CallPtr> waiting;
   std::size_t under_way = 0;
   Instant held_until{};
   asio::steady_timer held;
-  std::map<std::size_t, std::vector<Idle>> idle;  // by endpoint
+  ConnectionPool idle;
 };
 
 class HttpClient : public Client {
@@ -203,9 +156,7 @@ class HttpClient : public Client {
   Lane& lane_of(const Request& request) {
     return lanes_[static_cast<std::size_t>(request.priority)];
   }
-  std::string url(std::size_t endpoint) const {
-    return herald::to_string(access_.servers[endpoint]);
-  }
+  std::string url(std::size_t endpoint) const { return to_string(access_.servers[endpoint]); }
 
   void trouble(const std::string& subject, const std::string& sentence) {
     const bool over = sentence.empty() && said_.erase(subject) != 0;
@@ -224,13 +175,13 @@ class HttpClient : public Client {
     } else if (lane.waiting.size() >= lane.patient) {
       end(call, Answer::Kind::NotSent,
           std::to_string(lane.patient) + " requests wait for the API server already; " +
-              what(call->request) + " may be sent when it answers again");
+              describe(call->request) + " may be sent when it answers again");
     } else {
       lane.waiting.push_back(call);
       after(call->timer, std::max<Duration>(call->deadline - boot_now(), 0ns), [call, &lane] {
         if (std::erase(lane.waiting, call) == 0) return;  // its turn came at the same instant
         end(call, Answer::Kind::NotSent,
-            "the API server has too much to do: " + what(call->request) +
+            "the API server has too much to do: " + describe(call->request) +
                 " waited for its turn until its time was over");
       });
       pump(lane);
@@ -317,8 +268,9 @@ class HttpClient : public Client {
     const Duration left = call->deadline - now;
     const bool others = endpoints_.choose(call->tried, now).has_value();
     const bool read = call->request.method == Request::Method::Get;
-    bool reused = false;
-    const auto connection = this->connection(lane_of(call->request), endpoint, reused);
+    auto connection = lane_of(call->request).idle.take(endpoint, credentials_.tls(), now);
+    const bool reused = connection != nullptr;
+    if (!reused) connection = new_connection(endpoint, kMaxBodyBytes);
     // Time is left for another server, or a new connection, where the request may be repeated.
     const Duration total = read && (others || reused) ? left / 2 : left;
     busy_[connection.get()] = connection;
@@ -328,7 +280,9 @@ class HttpClient : public Client {
                            const auto held = std::move(busy_[raw]);
                            busy_.erase(raw);
                            if (outcome.kind == HttpOutcome::Kind::Answered) {
-                             put_back(lane_of(call->request), endpoint, {held, tls, boot_now()});
+                             const bool kept =
+                                 lane_of(call->request).idle.keep(endpoint, held, tls, boot_now());
+                             if (kept && !std::exchange(sweeping_, true)) sweep();
                              answered(call, endpoint, std::move(outcome));
                            } else {
                              broken(call, endpoint, reused, outcome);
@@ -336,42 +290,18 @@ class HttpClient : public Client {
                          });
   }
 
-  std::shared_ptr<HttpConnection> connection(Lane& lane, std::size_t endpoint, bool& reused) {
-    auto& idle = lane.idle[endpoint];
-    while (!idle.empty()) {
-      const Idle last = std::move(idle.back());
-      idle.pop_back();
-      if (last.tls != credentials_.tls() || boot_now() - last.since > kMaxIdle ||
-          !last.connection->reusable()) {
-        continue;
-      }
-      reused = true;
-      return last.connection;
-    }
-    return make_http_connection(loop_, access_.servers[endpoint], credentials_.tls(), kMaxBodyBytes,
-                                maybe_tls());
-  }
-
-  void put_back(Lane& lane, std::size_t endpoint, Idle idle) {
-    auto& kept = lane.idle[endpoint];
-    if (kept.size() >= lane.parallel || !idle.connection->reusable()) return;
-    kept.push_back(std::move(idle));
-    if (!std::exchange(sweeping_, true)) sweep();
-  }
-
   // Connections that nobody uses any more are ended.
   void sweep() {
-    after(sweep_, kMaxIdle / 2, [this] {
+    after(sweep_, ConnectionPool::kMaxIdle / 2, [this] {
       sweeping_ = false;
-      for (Lane& lane : lanes_) {
-        for (auto& [endpoint, idle] : lane.idle) {
-          std::erase_if(idle,
-                        [now = boot_now()](const Idle& i) { return now - i.since > kMaxIdle; });
-          sweeping_ |= !idle.empty();
-        }
-      }
+      for (Lane& lane : lanes_) sweeping_ |= lane.idle.sweep(boot_now());
       if (sweeping_) sweep();
     });
+  }
+
+  std::shared_ptr<HttpConnection> new_connection(std::size_t endpoint, std::size_t max_bytes) {
+    return make_http_connection(loop_, access_.servers[endpoint], credentials_.tls(), max_bytes,
+                                maybe_tls());
   }
 
   std::string maybe_tls() const {
@@ -405,8 +335,7 @@ class HttpClient : public Client {
   void broken(const CallPtr& call, std::size_t endpoint, bool reused, const HttpOutcome& outcome) {
     const bool sent = outcome.kind == HttpOutcome::Kind::MaybeSent;
     const bool repeatable = !sent || call->request.method == Request::Method::Get;
-    // What broke one connection has likely broken those beside it.
-    for (Lane& lane : lanes_) lane.idle[endpoint].clear();
+    for (Lane& lane : lanes_) lane.idle.forget(endpoint);
     call->maybe_sent |= sent;
     if (reused && repeatable && !outcome.begun && !std::exchange(call->tried_reused, true)) {
       // A kept connection may have ended since; that says nothing about the server.
@@ -434,7 +363,7 @@ class HttpClient : public Client {
     credentials_.refresh(now, true);  // it may be these
     call->why = sentence(endpoint, outcome);
     if (outcome.too_large) {  // the server is well
-      call->why += ", to " + what(call->request);
+      call->why += ", to " + describe(call->request);
       return;
     }
     if (outcome.kind == HttpOutcome::Kind::MaybeSent) {
@@ -544,8 +473,7 @@ class HttpClient : public Client {
   void stream(const CallPtr& watch, std::size_t endpoint) {
     watch->tried.push_back(endpoint);
     watch->endpoint = endpoint;
-    watch->stream = make_http_connection(loop_, access_.servers[endpoint], credentials_.tls(),
-                                         kMaxLineBytes, maybe_tls());
+    watch->stream = new_connection(endpoint, kMaxLineBytes);
     const bool others = endpoints_.choose(watch->tried, boot_now()).has_value();
     const Duration left = watch->deadline - boot_now();
     watch->stream->stream(
@@ -623,7 +551,7 @@ Result<std::unique_ptr<Client>> make_client(asio::io_context& loop, Access acces
                       !access.client_cert.empty() || !access.client_cert_file.empty();
   for (const HttpUrl& server : access.servers) {
     if (!server.tls && proven) {
-      return error("kubernetes: " + herald::to_string(server) +
+      return error("kubernetes: " + to_string(server) +
                    " has no TLS: whoever listens would have the credentials of " + access.where +
                    "; write https://");
     }

@@ -15,45 +15,19 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
-#include <optional>
 #include <string>
 #include <string_view>
 
 #include "base/result.h"
 #include "base/time.h"
 #include "kube/access.h"
+#include "kube/request.h"
 
 namespace boost::asio {
 class io_context;
 }
 
 namespace herald::kube {
-
-struct Request {
-  enum class Method : std::uint8_t { Get, Post, Put, Patch, Delete };
-  enum class Priority : std::uint8_t { Lease, Read, Write };
-  Method method = Method::Get;
-  std::string path;  // with its query
-  std::string body;
-  std::string content_type = "application/json";
-  std::string accept = "application/json";
-  Priority priority = Priority::Read;
-  Duration timeout = 10s;  // for all of it, waiting for a turn included
-};
-
-struct Answer {
-  enum class Kind : std::uint8_t {
-    Answered,
-    NotSent,  // certainly not seen by the server
-    Unknown,  // it may have been
-  };
-  Kind kind = Kind::NotSent;
-  unsigned status = 0;
-  std::string body;
-  std::optional<Duration> retry_after;  // of 429, always; else if the server says so
-  std::string why;                      // a sentence, unless Answered: who, what, what to do
-  bool ok() const { return kind == Kind::Answered && status >= 200 && status < 300; }
-};
 
 class Client {
  public:

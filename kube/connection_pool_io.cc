@@ -1,0 +1,37 @@
+#include "kube/connection_pool_io.h"
+
+#include <utility>
+
+namespace herald::kube {
+
+std::shared_ptr<HttpConnection> ConnectionPool::take(std::size_t endpoint,
+                                                     const std::shared_ptr<TlsClient>& tls,
+                                                     Instant now) {
+  auto& idle = idle_[endpoint];
+  while (!idle.empty()) {
+    const Idle last = std::move(idle.back());
+    idle.pop_back();
+    const bool good = last.made_with == tls && now - last.since <= kMaxIdle;
+    if (good && last.connection->reusable()) return last.connection;
+  }
+  return nullptr;
+}
+
+bool ConnectionPool::keep(std::size_t endpoint, std::shared_ptr<HttpConnection> connection,
+                          std::shared_ptr<TlsClient> made_with, Instant now) {
+  auto& idle = idle_[endpoint];
+  if (idle.size() >= most_each_ || !connection->reusable()) return false;
+  idle.push_back({std::move(connection), std::move(made_with), now});
+  return true;
+}
+
+bool ConnectionPool::sweep(Instant now) {
+  bool left = false;
+  for (auto& [endpoint, idle] : idle_) {
+    std::erase_if(idle, [now](const Idle& i) { return now - i.since > kMaxIdle; });
+    left |= !idle.empty();
+  }
+  return left;
+}
+
+}  // namespace herald::kube
