@@ -33,8 +33,10 @@ World::Picture World::picture() {
   out.version = api_version_;
   out.observed = std::make_shared<kube::Observed>(api_.observed("heraldd"));
   auto desired = std::make_shared<Desired>(*desired_);
-  for (Service& s : desired->services) {
+  desired->services = {};
+  for (Service s : desired_->services) {
     s.held = daemon::ingress_of(api_.status(daemon::service_ref(s.name)));
+    desired->services.push_back(std::move(s));
   }
   out.desired = std::move(desired);
   return out;
