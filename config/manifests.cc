@@ -118,15 +118,19 @@ void set_text(Value& map, const std::string& key, const std::string& text) {
   value.text = text;
 }
 
-// As much of an object as its path says: it is of the right sort and name.
-Value bare(const Manifests::ApiObject& object) {
-  Value out;
-  out.type = Value::Type::Map;
-  Value& metadata = member_of(out, "metadata");
-  metadata.type = Value::Type::Map;
+// What the path says of an object, its text cannot say otherwise: by that it is found when it goes.
+Value named_as(const Manifests::ApiObject& object, Value text = {}) {
+  text.type = Value::Type::Map;
+  set_text(text, "apiVersion", object.api);
+  set_text(text, "kind", object.kind);
+  Value& metadata = member_of(text, "metadata");
+  if (metadata.type != Value::Type::Map) {
+    metadata = Value{};
+    metadata.type = Value::Type::Map;
+  }
   set_text(metadata, "name", object.name);
   if (!object.ns.empty()) set_text(metadata, "namespace", object.ns);
-  return out;
+  return text;
 }
 
 // Few files do, and to look through all objects for each of ten thousand would take minutes.
@@ -229,9 +233,7 @@ void Manifests::put_file(const std::string& path, File file) {
 Change Manifests::set_object(const ApiObject& object, std::string_view json) {
   auto document = parse_json(json);
   if (document && document->type != Value::Type::Map) document = error("is no JSON object");
-  Value root = document ? std::move(*document) : bare(object);
-  set_text(root, "apiVersion", object.api);
-  set_text(root, "kind", object.kind);
+  const Value root = named_as(object, document ? std::move(*document) : Value{});
   Translated translated = translate_lenient(root, object.path);
   if (!document) {
     translated.good = false;
@@ -280,10 +282,7 @@ Change Manifests::put_faulty(const std::string& path, Translated object) {
 }
 
 Change Manifests::remove_object(const ApiObject& object) {
-  Value root = bare(object);
-  set_text(root, "apiVersion", object.api);
-  set_text(root, "kind", object.kind);
-  const Translated translated = translate_lenient(root, object.path);
+  const Translated translated = translate_lenient(named_as(object), object.path);
   bool changed = core_.remove({translated.sort, space_of(translated), translated.name});
   const auto at = files_.find(object.path);
   if (at != files_.end()) {

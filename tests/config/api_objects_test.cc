@@ -251,6 +251,18 @@ TEST(ApiObjects, OneThatIsBeingDeletedCountsUntilItIsGone) {
   EXPECT_THAT(names(m.desired()), ElementsAre("web"));
 }
 
+TEST(ApiObjects, TheirPathSaysWhoTheyAreWhateverTheirTextSays) {
+  for (const std::string metadata : {R"({"name":"b","namespace":"default"})", R"({"name":-1})",
+                                     R"({"namespace":7})", "{}", "[]", "null", R"("web")"}) {
+    Manifests m;
+    m.set_object(service("a"),
+                 R"({"metadata":)" + metadata + R"(,"spec":{"type":"LoadBalancer"}})");
+    EXPECT_THAT(names(m.desired()), ElementsAre("a")) << metadata;
+    EXPECT_EQ(m.remove_object(service("a")), Change::Wanted) << metadata;
+    EXPECT_THAT(names(m.desired()), IsEmpty()) << metadata;
+  }
+}
+
 TEST(ApiObjects, AnAppliedFileTakesTheirPlace) {
   Manifests m;
   m.set_object(service("web"), service_text("web"));
