@@ -12,7 +12,7 @@ namespace {
 namespace json = boost::json;
 
 constexpr std::size_t kMaxBytes = 1U << 20;  // no Status is longer
-constexpr std::int64_t kMaxRetryAfter = 24 * 60 * 60;
+constexpr std::int64_t kMaxRetryAfter = std::int64_t{24} * 60 * 60;
 
 std::string string_at(const json::object& object, const char* name) {
   const json::value* value = object.if_contains(name);
