@@ -175,11 +175,12 @@ bool NodeStatusWriter::on_answer(std::uint64_t id, const kube::WriteAnswer& answ
   for (unsigned i = 0; i < failures_ && wait < kLongestWait; ++i) wait *= 2;
   ++failures_;
   if (answer.outcome == Outcome::Refused) {
-    wait = kLongestWait;
+    // The first time, soon: a server that has just started has yet to read the roles.
+    wait = refused_ ? kLongestWait : 2 * kBetween;
     if (!std::exchange(refused_, true)) {
       logs_.push_back(Log{Log::Level::Warning,
                           fmt::format("status of {}: the API server refuses it ({}): {}; it is "
-                                      "tried again in 5 minutes",
+                                      "tried again every 5 minutes",
                                       to_string(node_status_ref(self_)), answer.status,
                                       answer.message.substr(0, 300))});
     }

@@ -399,12 +399,13 @@ bool ObjectWriter::on_answer(std::uint64_t id, const kube::WriteAnswer& answer, 
       break;
     case Outcome::Refused:
       if (sent.what == Need::Apply) entry.made_from = 0;
-      entry.refused = sent.wanted == entry.wanted;
+      // The first time, soon: a server that has just started has yet to read the roles.
       again_after = entry.refused ? kRefusedRetry : kRefusedOther;
+      entry.refused = sent.wanted == entry.wanted;
       if (tell_refused(object, answer.status, now)) {
         say(object, "StatusRefused",
             fmt::format("the API server refuses what Herald writes to it ({}): {}; it is tried "
-                        "again in 5 minutes, and so are others of this kind that it refuses",
+                        "again every 5 minutes, and so are others of this kind that it refuses",
                         answer.status, short_of(answer.message)));
       }
       break;

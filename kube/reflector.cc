@@ -8,7 +8,11 @@
 namespace herald::kube {
 namespace {
 
-constexpr Duration kRefusedWait = 60s, kUnauthorizedWait = 5s;
+// A server that has just started refuses what it allows a moment later: it has yet to read the
+// roles.
+constexpr Duration kFirstRefusedWait = 2s, kRefusedWait = 60s, kUnauthorizedWait = 5s;
+// A server that is not there is not burdened by who looks for it.
+constexpr Duration kUnreachedWait = 8s, kReachedSpread = 3s;
 // A score of kinds that may never come must not cost a request every few seconds.
 constexpr Duration kAbsentWait = 60s, kLongestAbsentWait = 15min;
 // Watches end after a random time in this range, so that those of all kinds and nodes do not end
@@ -48,6 +52,7 @@ Reflector::Reflector(ReflectorOptions options, Rng rng)
     : options_(std::move(options)),
       rng_(rng),
       page_(options_.page),
+      refused_wait_(kFirstRefusedWait),
       streams_(options_.stream_lists) {
   HERALD_CHECK(!options_.versions.empty() && options_.versions.size() < 256);
 }
@@ -73,6 +78,11 @@ void Reflector::suspect(Instant now) {
     drop_request();
     begin_watch(false, now);
   }
+}
+
+void Reflector::reached(Instant now) {
+  if (state_ != State::Waiting || !unreached_) return;
+  at_ = std::min(at_, now + rng_.between(0ms, kReachedSpread));
 }
 
 void Reflector::prefer_first_version(Instant now) {
@@ -222,6 +232,7 @@ void Reflector::begin_watch(bool with_list, Instant now) {
 void Reflector::on_reply(std::uint64_t id, const Reply& reply, Instant now) {
   if (id != request_ || request_ == 0) return;
   request_ = 0;
+  note_answer(reply.status != 0);
   if (state_ == State::Listing) {
     on_page(reply, now);
   } else {
@@ -288,7 +299,8 @@ void Reflector::on_refusal(const Reply& reply, Instant now) {
   if (reply.status == 404) return on_absent(now);
   if (reply.status == 403) {
     refused_ = true;
-    fail(Next::List, said(reply), now, kRefusedWait);
+    fail(Next::List, said(reply), now, refused_wait_);
+    refused_wait_ = std::min(refused_wait_ * 2, kRefusedWait);
     trouble_ = name_of(resource()) + " cannot be read: " + said(reply) + "; give heraldd's " +
                (options_.ns.empty() ? "ClusterRole" : "Role in namespace " + options_.ns) +
                " the verbs list and watch on " + name_of(resource());
@@ -336,6 +348,7 @@ void Reflector::on_line(std::uint64_t id, std::string_view line, Instant now) {
   if (id != request_ || request_ == 0 || state_ == State::Listing) return;
   heard_ = now;
   lines_heard_ = true;
+  note_answer(true);
   const auto event = parse_watch_line(line);
   if (!event) return watch_is_broken("a line of the watch " + event.error(), now);
   if (event->type == WatchLine::Type::Error) return on_line_error(event->object, now);
@@ -502,16 +515,25 @@ void Reflector::complete(const std::string& resource_version, Instant now) {
 // ---- trouble
 // -------------------------------------------------------------------------------------
 
+// That it was not there says nothing about how it is now.
+void Reflector::note_answer(bool answered) {
+  if (answered && unreached_) failures_ = 0;
+  unreached_ = !answered;
+}
+
 void Reflector::well() {
   failures_ = resume_failures_ = absent_rounds_ = 0;
   refused_ = false;
+  refused_wait_ = kFirstRefusedWait;
   trouble_.clear();
 }
 
 Duration Reflector::back_off() {
+  const Duration longest =
+      unreached_ ? std::min(options_.longest_wait, kUnreachedWait) : options_.longest_wait;
   Duration base = options_.first_wait;
-  for (int i = 1; i < failures_ && base < options_.longest_wait; ++i) base *= 2;
-  base = std::min(base, options_.longest_wait);
+  for (int i = 1; i < failures_ && base < longest; ++i) base *= 2;
+  base = std::min(base, longest);
   return rng_.between(base / 2, base * 3 / 2);
 }
 

@@ -78,6 +78,8 @@ class Reflector {
   void poke(Instant now);
   // It should have told something by now: a watch is resumed on a new connection, a wait is over.
   void suspect(Instant now);
+  // The server answers others again: a wait that is for want of any answer is soon over.
+  void reached(Instant now);
   // Something about the kind's versions changed: it tries the preferred one again.
   void prefer_first_version(Instant now);
   // The kind is gone, and all its objects with it; until start().
@@ -96,6 +98,7 @@ class Reflector {
   bool absent() const { return absent_rounds_ > 0; }
   int absent_rounds() const { return absent_rounds_; }  // in a row
   bool refused() const { return refused_; }             // for want of rights
+  bool unreached() const { return unreached_; }         // the last request had no answer at all
   // What keeps it from being up to date, in a sentence; empty: all is well.
   const std::string& trouble() const { return trouble_; }
   const Resource& resource() const { return options_.versions[version_]; }
@@ -118,6 +121,7 @@ class Reflector {
   void begin_watch(bool with_list, Instant now);
   void drop_request();
   void wait(Next next, Duration how_long, Instant now);
+  void note_answer(bool answered);
 
   void on_page(const Reply& reply, Instant now);
   void on_watch_ended(const Reply& reply, Instant now);
@@ -151,6 +155,7 @@ class Reflector {
   std::uint32_t list_ = 0;  // its number
   std::string list_version_, continue_;
   unsigned page_;
+  Duration refused_wait_;
   bool streams_;
   int cut_streams_ = 0;
 
@@ -162,7 +167,7 @@ class Reflector {
   bool bookmarks_ = false, silent_ = false;  // the server sends some; it sends none
 
   int failures_ = 0, resume_failures_ = 0, stale_lists_ = 0, absent_rounds_ = 0;
-  bool synced_ = false, refused_ = false;
+  bool synced_ = false, refused_ = false, unreached_ = false;
   std::string trouble_;
   std::vector<Ask> asks_;
   std::vector<Change> changes_;

@@ -57,7 +57,8 @@ std::vector<SourceKind> make_kinds() {
 
   SourceKind nodes;
   nodes.versions = {{"", "v1", "nodes", "Node", kClusterScoped}};
-  nodes.page = 50;  // each lists the images that it has: tens of kilobytes
+  nodes.page = 50;        // each lists the images that it has: tens of kilobytes
+  nodes.observed = true;  // its uid: a NodeStatus goes with its Node
   out.push_back(nodes);
 
   SourceKind namespaces;

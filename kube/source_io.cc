@@ -211,9 +211,13 @@ class ApiSource : public Source {
   }
 
   void look_at(const Put& put) {
-    const bool of_node = put.ref.resource.kind == "NodeStatus";
-    auto seen = observe(
-        put.text, of_node ? options_.field_manager + "-" + put.ref.name : options_.field_manager);
+    auto seen = observe(put.text, options_.field_manager);
+    // Of a Node, who it is: its kubelet writes to it all the time, and at length.
+    if (seen && put.ref.resource.kind == "Node") {
+      ObservedObject node;
+      node.uid = std::move(seen->uid);
+      seen = std::move(node);
+    }
     if (!seen || !may_be_ours(put, *seen)) {
       if (objects_.erase(put.ref) > 0) observed_changed();
       return;
@@ -267,7 +271,7 @@ class ApiSource : public Source {
         client_troubles_[subject] = sentence;
       }
     }
-    callbacks_.trouble(sentence.empty() ? subject + ": is over" : sentence);
+    callbacks_.trouble(sentence.empty() ? subject + ": the trouble is over" : sentence);
   }
 
   void note_troubles() {

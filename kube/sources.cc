@@ -44,13 +44,27 @@ Reflector* Sources::find(std::uint64_t id) {
 }
 
 void Sources::on_reply(std::uint64_t id, const Reply& reply, Instant now) {
-  if (Reflector* reader = find(id)) reader->on_reply(id & kIdMask, reply, now);
+  if (Reflector* reader = find(id)) {
+    const bool unreached = reader->unreached();
+    reader->on_reply(id & kIdMask, reply, now);
+    if (unreached && !reader->unreached()) reached(now);
+  }
   follow(now);
 }
 
 void Sources::on_line(std::uint64_t id, std::string_view line, Instant now) {
-  if (Reflector* reader = find(id)) reader->on_line(id & kIdMask, line, now);
+  if (Reflector* reader = find(id)) {
+    const bool unreached = reader->unreached();
+    reader->on_line(id & kIdMask, line, now);
+    if (unreached && !reader->unreached()) reached(now);
+  }
   follow(now);
+}
+
+// The server answers one of them: the others need not wait any longer.
+void Sources::reached(Instant now) {
+  definitions_.reached(now);
+  for (Kind& kind : readers_) kind.reflector.reached(now);
 }
 
 void Sources::tick(Instant now) {

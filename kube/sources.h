@@ -61,6 +61,7 @@ class Sources {
   Reflector* find(std::uint64_t id);
   void follow_definitions(Instant now);
   void follow(Instant now);
+  void reached(Instant now);
 
   std::vector<SourceKind> kinds_;
   Reflector definitions_;
