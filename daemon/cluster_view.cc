@@ -91,6 +91,9 @@ class ClusterView {
       }
     }
     for (const auto& [name, said] : facts.nodes) {
+      // What a node said last stays there when it is gone.
+      const coord::MemberDocument* document = node_.peers().find(name);
+      if (document != nullptr && document->revoked) continue;
       for (json::value& session : list_at(parsed(said.status), "sessions")) {
         sessions_[text_at(session, "peer")].push_back({name, std::move(session), said.written});
       }

@@ -33,7 +33,7 @@ std::optional<Story> explain_service(const View& view, const ObjectName& name) {
   story.in_force = service != nullptr;
   story.remedy.clear();  // of a service, what the leader says about its IPs goes first
   if (service != nullptr) {
-    story.fact(fmt::format("read from {}:{}", service->source.file, service->source.line));
+    story.fact(fmt::format("read from {}", place_of(service->source)));
     for (const IpAddress& ip : service->requested) {
       story.fact(fmt::format("asks for {} by {}", to_string(ip), service->requested_by));
     }
@@ -145,7 +145,7 @@ void tell_owner(const View& view, const IpAddress& ip, const coord::TableEntry& 
   const char* why = !may ? "leaving" : kept ? "kept" : best == *entry.owner ? "placed" : "sticky";
   story.set("why_owner", why);
   const LeaseView lease = lease_of(node, *entry.owner, view.instant());
-  story.fact(fmt::format("{}: {}", entry.owner->str(), lease.sentence()));
+  if (!view.looks_on()) story.fact(fmt::format("{}: {}", entry.owner->str(), lease.sentence()));
   story.set("lease", lease_word(lease.kind));
   story.set("guards", strings(lease.guards));
   const coord::MemberDocument* document = node.peers().find(*entry.owner);

@@ -276,8 +276,11 @@ json::object Report::status() const {
       warnings.emplace_back(w);
     }
   }
-  for (std::string& w : hearing_warnings(node_, facts_.heartbeats, now_)) {
-    warnings.emplace_back(std::move(w));
+  // Who only looks on hears nobody, and need not.
+  if (!view_.looks_on()) {
+    for (std::string& w : hearing_warnings(node_, facts_.heartbeats, now_)) {
+      warnings.emplace_back(std::move(w));
+    }
   }
   for (std::string& w : view_.preference_conflicts()) warnings.emplace_back(std::move(w));
   for (const RefusedExternal& refused : refused_external_ips(view_)) {

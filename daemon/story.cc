@@ -92,7 +92,8 @@ std::string some(const std::vector<std::string>& names) {
 }
 
 std::string place_of(const Source& source) {
-  return fmt::format("{}:{}", source.file, source.line);
+  // An object of an API server has no line.
+  return source.line == 0 ? source.file : fmt::format("{}:{}", source.file, source.line);
 }
 
 }  // namespace herald::daemon
