@@ -12,6 +12,7 @@ import subprocess
 import unittest
 
 from lab.lab import ROOT, Lab, Timeout
+from lab.node import Node
 
 HOMELAB = os.path.join(ROOT, "integration", "manifests", "homelab")
 # D and L of the store (2 s, 2.5 s), the leader's as well, and time for a busy machine.
@@ -40,11 +41,12 @@ class HeraldCase(unittest.TestCase):
     routers = ()
     store = "embedded"
     profile = "default"
+    node = Node
 
     def setUp(self):
         self.lab = self.enterContext(
             Lab(nodes=self.nodes, routers=self.routers, manifests=HOMELAB, store=self.store,
-                profile=self.profile))
+                profile=self.profile, node=self.node))
         self.client = self.lab.client
 
     def tearDown(self):

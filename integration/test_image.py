@@ -2,23 +2,21 @@
 DaemonSet and no other, the host's run directory read-only. Says which of them heraldd needs.
 """
 
-import ctypes
 import json
 import os
 import shutil
 import signal
 import stat
 import subprocess
-import sys
 import tempfile
 import time
 import unittest
 
+from lab import image
+from lab.image import CAPABILITIES, USER
+
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 BINARIES = os.environ.get("HERALD_BIN_DIR", os.path.join(ROOT, "build", "release", "bin"))
-USER = 65532
-CAPABILITIES = {"NET_RAW": 13, "SYS_NICE": 23}  # linux/capability.h
-PR_CAPBSET_DROP, PR_SET_NO_NEW_PRIVS = 24, 38
 MANIFESTS = """
 apiVersion: herald.io/v1alpha1
 kind: LoadBalancerIPPool
@@ -36,27 +34,10 @@ spec: {type: LoadBalancer, ports: [{port: 80}]}
 """
 
 
-def pod(root, host_run, capabilities, no_new_privs):
-    """This process, alone in new network and mount namespaces, becomes heraldd in its pod."""
-    sh = ("ip link set lo up && ip link add eth0 type veth peer name eth1 && ip link set eth1 up && "
-          "ip addr add 10.77.0.2/24 dev eth0 && ip link set eth0 up && "
-          f"mount -t proc proc {root}/proc && mount --bind {host_run} {root}/run/herald-host && "
-          f"mount -o remount,bind,ro {root}/run/herald-host")
-    subprocess.run(["sh", "-c", sh], check=True)
-    libc = ctypes.CDLL(None, use_errno=True)
-    os.chroot(root)
-    os.chdir("/")
-    for number in range(64):
-        if number not in [CAPABILITIES[c] for c in capabilities]:
-            libc.prctl(PR_CAPBSET_DROP, number, 0, 0, 0)
-    os.setgroups([])
-    os.setresgid(USER, USER, USER)
-    os.setresuid(USER, USER, USER)
-    if no_new_privs:
-        libc.prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
-    os.execve("/usr/bin/heraldd", ["heraldd"], {
-        "HERALD_STORE": "embedded:/var/lib/herald/herald.db", "HERALD_MANIFESTS": "/etc/herald",
-        "HERALD_RUN_DIR": "/run/herald-host", "HERALD_NODE_NAME": "n1"})
+NETWORK = ("ip link set lo up; ip link add eth0 type veth peer name eth1; ip link set eth1 up; "
+           "ip addr add 10.77.0.2/24 dev eth0; ip link set eth0 up; ")
+SETTINGS = {"HERALD_STORE": "embedded:/var/lib/herald/herald.db", "HERALD_MANIFESTS": "/etc/herald",
+            "HERALD_RUN_DIR": "/run/herald-host", "HERALD_NODE_NAME": "n1"}
 
 
 def skip_reason():
@@ -74,29 +55,21 @@ class ImageTest(unittest.TestCase):
         cls.dir = cls.enterClassContext(tempfile.TemporaryDirectory(prefix="herald-image-"))
         os.chmod(cls.dir, 0o755)
         cls.shipped = os.path.join(cls.dir, "shipped")
-        subprocess.run([os.path.join(ROOT, "deploy", "image", "rootfs"), BINARIES, cls.shipped],
-                       check=True)
+        image.lay_out(BINARIES, cls.shipped)
 
     def setUp(self):
         self.place = self.enterContext(tempfile.TemporaryDirectory(dir=self.dir))
         os.chmod(self.place, 0o755)
         self.root, self.host_run = (os.path.join(self.place, d) for d in ("root", "run"))
-        subprocess.run(["cp", "-a", self.shipped, self.root], check=True)  # with its capabilities
+        image.copy(self.shipped, self.root)
         os.mkdir(self.host_run)
-        # What a container runtime adds.
-        for folder in ("dev", "proc"):
-            os.mkdir(os.path.join(self.root, folder))
-        for number, name in ((3, "null"), (9, "urandom")):
-            device = os.path.join(self.root, "dev", name)
-            os.mknod(device, stat.S_IFCHR | 0o666, os.makedev(1, number))
-            os.chmod(device, 0o666)
         with open(os.path.join(self.root, "etc/herald/a.yaml"), "w", encoding="utf-8") as file:
             file.write(MANIFESTS)
 
     def run_pod(self, *capabilities, no_new_privs=False):
         process = subprocess.Popen(
-            ["unshare", "--net", "--mount", sys.executable, "-B", os.path.abspath(__file__), "pod",
-             self.root, self.host_run, ",".join(capabilities), str(no_new_privs)],
+            ["unshare", "--net", "sh", "-ec", NETWORK + 'exec "$@"', "sh",
+             *image.command(self.root, self.host_run, SETTINGS, capabilities, no_new_privs)],
             stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
 
         def stop():
@@ -193,6 +166,4 @@ class ImageTest(unittest.TestCase):
 
 
 if __name__ == "__main__":
-    if sys.argv[1:2] == ["pod"]:
-        pod(sys.argv[2], sys.argv[3], [c for c in sys.argv[4].split(",") if c], sys.argv[5] == "True")
     unittest.main()

@@ -48,6 +48,11 @@ def documents(path):
             if doc and doc.get("kind") not in ("Kustomization", "Component")]
 
 
+def yaml_of(path):
+    import yaml  # Debian's python3-yaml
+    return yaml.safe_load(open_text(path))
+
+
 def open_text(path):
     with open(path, encoding="utf-8") as file:
         return file.read()
@@ -177,8 +182,24 @@ class Kube:
         self.apply(*(o for o in base if o["kind"] == "Namespace"))
         self.apply(*(o for o in base if o["kind"] not in ("Namespace", "DaemonSet")))
         account = next(o for o in base if o["kind"] == "ServiceAccount")
-        self.write_kubeconfig(self.kubeconfig, self.token_of(account, base))
+        self.token = self.token_of(account, base)
+        self.write_kubeconfig(self.kubeconfig, self.token)
         self.apply(*(self.node_object(node) for node in self.lab.nodes))
+
+    def pod_environment(self, node):
+        """What the DaemonSet's pod has on a node: its settings, and where the API server is."""
+        base = os.path.join(ROOT, "deploy", "base")
+        daemon = next(o for o in documents(base) if o["kind"] == "DaemonSet")
+        container = daemon["spec"]["template"]["spec"]["containers"][0]
+        generated = yaml_of(os.path.join(base, "kustomization.yaml"))["configMapGenerator"]
+        settings = {row["configMapRef"]["name"] for row in container["envFrom"]}
+        out = dict(literal.split("=", 1) for made in generated if made["name"] in settings
+                   for literal in made["literals"])
+        for row in container["env"]:
+            from_pod = row.get("valueFrom", {}).get("fieldRef", {}).get("fieldPath")
+            out[row["name"]] = node.name if from_pod == "spec.nodeName" else row["value"]
+        host, _, port = self.url.removeprefix("https://").rpartition(":")
+        return {**out, "KUBERNETES_SERVICE_HOST": host, "KUBERNETES_SERVICE_PORT": port}
 
     def await_crd(self, crd):
         spec = crd["spec"]
