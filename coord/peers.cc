@@ -101,9 +101,14 @@ bool Peers::may_revoke(const Peer& peer, Instant now) const {
 }
 
 // H2: once it falls silent, and now and then while that lasts: what the guard makes of a read also
-// depends on when it began to wait, which may be after it.
+// depends on when it began to wait, which may be after it. Nothing is to be read of one that is
+// fenced already and is heard: the others acknowledge it, and a higher rev comes by heartbeat (H1).
 std::optional<Instant> Peers::read_wanted_at(const Peer& peer) const {
   if (peer.document.revoked || !peer.silent_since) return std::nullopt;
+  const auto said = report_.peers.find(peer.document.node);
+  if (said != report_.peers.end() && said->second.fenced && said->second.lively) {
+    return std::nullopt;
+  }
   if (peer.read_sent < *peer.silent_since) return Instant();
   return peer.read_sent + kReadAgain;
 }

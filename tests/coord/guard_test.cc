@@ -454,6 +454,23 @@ TEST(Revoking, WhoStaysSilentIsReadNowAndThen) {  // H2
   EXPECT_EQ(r.tick().size(), 1u);
 }
 
+TEST(Revoking, WhoIsFencedByMeAndHeardIsNotReadAgainAndAgain) {  // H2
+  Revoking r;
+  auto& said = r.report.peers[kB];
+  said.silent = true;
+  r.peers.on_report(r.report, r.now);
+  ASSERT_EQ(r.tick().size(), 1u);
+  r.peers.on_read(kB, r.ward, r.now, r.now + 2ms);
+  said.fenced = said.lively = true;  // a minority gave it up, it lives on with the others
+  r.peers.on_report(r.report, r.now);
+  r.now += 1h;
+  EXPECT_EQ(r.peers.next_deadline({}), std::nullopt);
+  EXPECT_TRUE(r.tick().empty());
+  said.lively = false;  // a rev that it has meanwhile is not told by heartbeats any more
+  r.peers.on_report(r.report, r.now);
+  EXPECT_EQ(r.tick().size(), 1u);
+}
+
 TEST(Revoking, TheReadThatTheFenceNeededIsFreshEnough) {  // V3
   Revoking r;
   r.report.peers[kB].silent = true;
