@@ -27,6 +27,11 @@ const std::string kPoolCrd = R"({"spec":{"group":"herald.io","scope":"Cluster",
   "names":{"plural":"loadbalancerippools","kind":"LoadBalancerIPPool"},
   "versions":[{"name":"v1alpha1","served":true,"storage":true,"subresources":{"status":{}},
   "schema":{"openAPIV3Schema":{"type":"object","x-kubernetes-preserve-unknown-fields":true}}}]}})";
+const std::string kNodeStatusCrd = R"({"spec":{"group":"herald.io","scope":"Cluster",
+  "names":{"plural":"nodestatuses","kind":"NodeStatus"},
+  "versions":[{"name":"v1alpha1","served":true,"storage":true,"subresources":{"status":{}},
+  "schema":{"openAPIV3Schema":{"type":"object","x-kubernetes-preserve-unknown-fields":true}}}]}})";
+const std::string kNodeStatuses = "/apis/herald.io/v1alpha1/nodestatuses/";
 const std::string kBalanced = R"({"spec":{"type":"LoadBalancer","ports":[{"port":80}]}})";
 const std::string kPool = R"({"spec":{"addresses":["10.0.0.0/24"]}})";
 
@@ -218,6 +223,27 @@ TEST_F(SourceTest, WritesAreDoneAndSeen) {
     return answers_.contains(8);
   });
   EXPECT_NE(answers_[8].outcome, WriteAnswer::Outcome::Done);
+}
+
+// To take its fields away, or to delete it.
+TEST_F(SourceTest, WhatANodeTellsOfItselfIsNotTheLeaders) {
+  put(kCrds + "nodestatuses.herald.io", kNodeStatusCrd);
+  wait_for(
+      [&] { return server_.get(kNodeStatuses.substr(0, kNodeStatuses.size() - 1)).status == 200; });
+  open();
+  wait_for([&] { return told(); });
+  Write own;
+  own.verb = Write::Verb::Apply;
+  own.field_manager = "heraldd-n1";
+  own.object = {{"herald.io", "v1alpha1", "nodestatuses", "NodeStatus", false}, "", "n1"};
+  own.body = R"({"apiVersion":"herald.io/v1alpha1","kind":"NodeStatus","metadata":{"name":"n1",)"
+             R"("labels":{"a":"b"}}})";
+  source_->write(9, own);
+  wait_for([&] { return seen(kNodeStatuses + "n1") != nullptr; });
+  const auto object = seen(kNodeStatuses + "n1");
+  ASSERT_NE(object, nullptr);
+  EXPECT_FALSE(object->created);
+  EXPECT_EQ(object->managed, "");
 }
 
 TEST_F(SourceTest, ChangesWithoutEffectAreNotTold) {
