@@ -378,6 +378,17 @@ class HttpClient : public Client {
     trouble(url(endpoint), call->why);
   }
 
+  // Whatever was said of such a request is over. Of a watch, this is known by its first line.
+  void went_well(const CallPtr& call, std::size_t endpoint) {
+    endpoints_.worked(endpoint, boot_now());
+    trouble("credentials", "");
+    trouble("load", "");
+    trouble(url(endpoint), "");
+    if (forbidden_.empty()) return;
+    const std::string right = right_of(call->request);
+    if (forbidden_.erase(right) != 0) trouble(right, "");
+  }
+
   enum class Verdict { Tell, Again, Elsewhere };
 
   // Of an answer: what is to be done with it, what is to be said, who is to be left alone.
@@ -385,17 +396,14 @@ class HttpClient : public Client {
     const Instant now = boot_now();
     const unsigned status = outcome.status;
     const std::string at = "the API server at " + url(endpoint);
+    if (status < 300) {
+      went_well(call, endpoint);
+      return Verdict::Tell;
+    }
     if (status != 401) trouble("credentials", "");
     if (status != 429) trouble("load", "");
     if (status < 500) endpoints_.worked(endpoint, now);
-    if (status < 300 || (status >= 400 && status < 500)) trouble(url(endpoint), "");
-    if (status < 300) {
-      if (!forbidden_.empty()) {
-        const std::string right = right_of(call->request);
-        if (forbidden_.erase(right) != 0) trouble(right, "");
-      }
-      return Verdict::Tell;
-    }
+    if (status >= 400 && status < 500) trouble(url(endpoint), "");
     const ServerStatus said = parse_server_status(outcome.body, status);
     if (!outcome.retry_after) outcome.retry_after = said.retry_after;
     if (status < 400) {
@@ -480,10 +488,7 @@ class HttpClient : public Client {
         http_request(watch), others ? left / 2 : left,
         watch->idle > Duration::zero() ? std::optional(watch->idle) : std::nullopt,
         [this, watch](std::string_view line) {
-          if (!std::exchange(watch->lives, true)) {
-            endpoints_.worked(watch->endpoint, boot_now());
-            trouble(url(watch->endpoint), "");
-          }
+          if (!std::exchange(watch->lives, true)) went_well(watch, watch->endpoint);
           const auto on_line = watch->on_line;  // it may cancel the watch
           on_line(line);
         },

@@ -652,6 +652,25 @@ TEST_F(KubeClient, AWatchIsNotOpenedWhileReadsAreHeld) {
   EXPECT_EQ(held->end->status, 200U);
 }
 
+TEST_F(KubeClient, AWatchThatTellsEndsTheTroubleOfTheListsBefore) {
+  bool busy = true;  // under the server's lock
+  Server server(
+      [&](const Heard&) {
+        return std::exchange(busy, false)
+                   ? Reply::json(refusal(429, "storage is (re)initializing"),
+                                 "429 Too Many Requests", "Retry-After: 1\r\n")
+                   : Reply::lines("{}\n", false);
+      },
+      tls());
+  Lab lab(access({server.url()}));
+  EXPECT_EQ(lab.ask(get("/list")).status, 429U);
+  EXPECT_THAT(lab.troubles(), HasSubstr("(re)initializing"));
+  const auto watch = lab.watch(get("/w"));
+  lab.until([&] { return !watch->lines.empty(); });
+  EXPECT_FALSE(watch->end.has_value());
+  EXPECT_EQ(lab.troubles(), "");
+}
+
 TEST_F(KubeClient, LeasesPassWhateverElseWaits) {
   Server server(
       [](const Heard& heard) {
