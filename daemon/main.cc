@@ -26,6 +26,7 @@
 #include "base/clock_io.h"
 #include "base/fd_io.h"
 #include "base/host_lock_io.h"
+#include "base/memory_io.h"
 #include "base/text.h"
 #include "bgp/peer_io.h"
 #include "config/manifests_io.h"
@@ -353,6 +354,7 @@ int run(const config::Settings& settings, config::ManifestWatcher* manifests) {
 int main(int argc, char** argv) {
   std::signal(SIGPIPE, SIG_IGN);  // whoever reads the log may go
   use_permitted_capabilities();   // before any thread
+  limit_memory_kept();            // likewise
   const auto flags = read_flags(argc, argv);
   if (!flags) return flags.error();
   const auto settings = read_all_settings(*flags);

@@ -12,6 +12,10 @@ constexpr std::uint64_t kFirstWrite = 1, kFirstCheck = std::uint64_t{1} << 56,
                         kFirstEvent = std::uint64_t{2} << 56;
 // What has changed together is told together; and grants go first.
 constexpr Duration kAfter = 10ms, kBetween = 250ms;
+// With so many services it takes long to make every status anew, though most come to the same: then
+// that is done less often, and in between only those whose IPs or owners are others.
+constexpr std::size_t kMany = 500;
+constexpr Duration kBetweenAll = 1s;
 
 }  // namespace
 
@@ -85,18 +89,33 @@ void ObjectStatuses::set(const Facts& facts, Instant now) {
   MadeOf made_of{facts.policies.identity(),   observed_,
                  facts.allocations.version(), facts.table.version(),
                  facts.peers.version(),       facts.drained};
-  if (made_of_ != made_of && !make_at_) make_at_ = std::max(now + kAfter, made_ + kBetween);
+  if (made_of_ != made_of) {
+    make_at_ = earliest(make_at_, std::max(now + kAfter, made_ + kBetween));
+  }
   if (!make_at_ || now < *make_at_) return;
   make_at_.reset();
   made_ = now;
   made_of_ = std::move(made_of);
+  const bool all =
+      !wanted_ || facts.allocation.plan.decisions.size() < kMany || now >= all_made_ + kBetweenAll;
+  if (all) {
+    all_made_ = now;
+  } else {
+    make_at_ = all_made_ + kBetweenAll;
+  }
+  static const WantedObjects kNone;
   auto wanted = std::make_shared<WantedObjects>();
   services_.add(
-      {facts.policies, facts.allocation, facts.table, facts.peers, facts.drained, *observed_}, now,
-      *wanted);
-  dialects_.add({*observed_, facts.policies, &facts.allocation.plan.pools, facts.table, facts.peers,
-                 facts.drained, now},
-                *wanted);
+      {facts.policies, facts.allocation, facts.table, facts.peers, facts.drained, *observed_},
+      wanted_ ? *wanted_ : kNone, all, now, *wanted);
+  if (all) {
+    of_dialects_.clear();
+    dialects_.add({*observed_, facts.policies, &facts.allocation.plan.pools, facts.table,
+                   facts.peers, facts.drained, now},
+                  of_dialects_);
+  }
+  wanted->insert(of_dialects_.begin(), of_dialects_.end());
+  wanted_ = wanted;
   for (ObjectEvent& event : services_.take_events()) events_.add(std::move(event), now);
   writer_.set(std::move(wanted), observed_, facts.policies.desired().complete, now);
 }
@@ -104,6 +123,8 @@ void ObjectStatuses::set(const Facts& facts, Instant now) {
 void ObjectStatuses::forget() {
   made_of_.reset();
   make_at_.reset();
+  wanted_.reset();
+  of_dialects_.clear();
   services_.forget();
   writer_.forget();
   checks_.forget();

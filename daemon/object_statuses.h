@@ -76,6 +76,8 @@ class ObjectStatuses {
   mutable Statuses statuses_;
   ServiceStatuses services_;
   DialectStatuses dialects_;
+  WantedObjects of_dialects_;
+  std::shared_ptr<const WantedObjects> wanted_;  // null: none were made
   ObjectWriter writer_;
   ReleaseChecks checks_;
   ObjectEvents events_;
@@ -87,6 +89,7 @@ class ObjectStatuses {
   std::optional<MadeOf> made_of_;
   std::optional<Instant> make_at_;
   Instant made_ = Instant::min();
+  Instant all_made_ = Instant::min();
 };
 
 }  // namespace herald::daemon

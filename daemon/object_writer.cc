@@ -219,7 +219,7 @@ void ObjectWriter::judge(const kube::ObjectRef& object, Entry& entry, Instant no
 // It was there as wanted, nothing else is wanted, and it is not there any more.
 void ObjectWriter::note_undone(const kube::ObjectRef& object, Entry& entry, Instant now) {
   entry.undone.push_back(now);
-  while (now - entry.undone.front() > kFightWindow) entry.undone.pop_front();
+  std::erase_if(entry.undone, [&](Instant at) { return now - at > kFightWindow; });
   if (entry.undone.size() < kMostUndone) return;
   entry.undone.clear();
   hold(object, entry, now + kPeace);

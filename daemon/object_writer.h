@@ -12,7 +12,6 @@
 #pragma once
 
 #include <cstdint>
-#include <deque>
 #include <map>
 #include <memory>
 #include <optional>
@@ -95,9 +94,9 @@ class ObjectWriter {
     bool refused = false;
     std::size_t good = 0;  // what was wanted when all was well last
     std::int64_t good_generation = 0;
-    std::deque<Instant> undone;  // when others changed it back
-    std::string others;          // who they are, as far as the server said
-    std::string accepted;        // what the server made of `accepted_for`
+    std::vector<Instant> undone;  // when others changed it back
+    std::string others;           // who they are, as far as the server said
+    std::string accepted;         // what the server made of `accepted_for`
     std::size_t accepted_for = 0;
     Object stale;               // another one than this is awaited
     std::size_t stale_for = 0;  // or that something else is wanted

@@ -168,12 +168,13 @@ void ServiceStatuses::note(const Service& service, const std::vector<IpAddress>&
       told ? fmt::format("{} (was: {})", now->message, before->message) : now->message);
 }
 
-void ServiceStatuses::add(const Facts& facts, Instant now, WantedObjects& out) {
+void ServiceStatuses::add(const Facts& facts, const WantedObjects& before, bool all, Instant now,
+                          WantedObjects& out) {
   const auto& [policies, allocation, table, peers, drained, observed] = facts;
   const bool cilium = observed.kinds.contains("ciliumloadbalancerippools.cilium.io");
   MadeOf made_of{policies.identity(), eligible_members(peers, std::nullopt, now), drained, cilium};
-  const bool same = made_of_ == made_of;
-  if (!same) made_of_ = std::move(made_of);
+  const bool same = made_of_ && (!all || made_of_ == made_of);
+  if (!same) made_of_ = made_of;
   std::optional<AnnouncedBy> by;  // costs something, and is mostly not asked
   std::map<ObjectName, Made> made;
   for (const ipam::Decision& decision : allocation.plan.decisions) {
@@ -188,20 +189,22 @@ void ServiceStatuses::add(const Facts& facts, Instant now, WantedObjects& out) {
       if (recorded) entries.push_back(*entry);
     }
     const kube::ObjectRef object = service_ref(decision.service);
-    auto before = made_.extract(decision.service);
+    auto known = made_.extract(decision.service);
     if (!recorded) {
       WantedObject wait;
       wait.wait = true;
       out[object] = std::move(wait);
       continue;
     }
-    if (!before.empty() && same && before.mapped().decision == decision &&
-        before.mapped().entries == entries) {
-      out[object] = before.mapped().object;
-      made.insert(std::move(before));
-      continue;
+    if (!known.empty() && same && known.mapped().decision == decision &&
+        known.mapped().entries == entries) {
+      if (const auto said = before.find(object); said != before.end() && !said->second.wait) {
+        out.insert(*said);
+        made.insert(std::move(known));
+        continue;
+      }
     }
-    if (!by) by.emplace(policies, made_of_->members, drained);
+    if (!by) by.emplace(policies, made_of.members, drained);
     json::array conditions;
     conditions.push_back(condition(kAllocated, decision.reason == ipam::Reason::Allocated,
                                    ipam::to_string(decision.reason), decision.message));
@@ -221,16 +224,13 @@ void ServiceStatuses::add(const Facts& facts, Instant now, WantedObjects& out) {
       }
       status["loadBalancer"] = json::object{{"ingress", std::move(ingress)}};
     }
-    Made one;
-    one.object.status = json::serialize(status);
-    one.object.first = service->held != ips;
+    WantedObject& wanted = out[object];
+    wanted.status = json::serialize(status);
+    wanted.first = service->held != ips;
     if (const auto seen = observed.objects.find(object); seen != observed.objects.end()) {
-      note(*service, ips, one.object, *seen->second);
+      note(*service, ips, wanted, *seen->second);
     }
-    one.decision = decision;
-    one.entries = std::move(entries);
-    out[object] = one.object;
-    made.emplace_hint(made.end(), decision.service, std::move(one));
+    made.emplace_hint(made.end(), decision.service, Made{decision, std::move(entries)});
   }
   made_ = std::move(made);
 }

@@ -29,8 +29,11 @@ class ServiceStatuses {
     const std::set<NodeName>& drained;
     const kube::Observed& observed;
   };
-  // To `out`. In Cilium's words as well where Cilium's pools are there.
-  void add(const Facts& facts, Instant now, WantedObjects& out);
+  // To `out`, in Cilium's words as well where Cilium's pools are there. `before`: what came of the
+  // last time. Unless `all`, only services are made whose IPs or owners are others than then: what
+  // else changes (the manifests, the members) is told when all are made.
+  void add(const Facts& facts, const WantedObjects& before, bool all, Instant now,
+           WantedObjects& out);
   // What has changed against what the objects' statuses say, for kubectl describe.
   std::vector<ObjectEvent> take_events() { return std::exchange(events_, {}); }
   void forget() {
@@ -49,7 +52,6 @@ class ServiceStatuses {
   struct Made {
     ipam::Decision decision;
     std::vector<coord::TableEntry> entries;
-    WantedObject object;
   };
   std::optional<MadeOf> made_of_;
   void note(const Service& service, const std::vector<IpAddress>& ips, const WantedObject& wanted,

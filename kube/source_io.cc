@@ -15,6 +15,7 @@
 #include <boost/asio/steady_timer.hpp>
 
 #include "base/clock_io.h"
+#include "base/memory_io.h"
 #include "kube/client_io.h"
 #include "kube/observe.h"
 #include "kube/sources.h"
@@ -27,8 +28,14 @@ namespace asio = boost::asio;
 
 // Many objects change together; then they are told once.
 constexpr Duration kTellSoon = 50ms;
+// Telling takes the longer the more there is: while changes go on it is done once in so long for
+// each object, that is every 250 ms with 5,000.
+constexpr Duration kTellEach = 50us;
 // What nobody waits for: mostly the statuses that we wrote ourselves.
 constexpr Duration kTellLater = 2s;
+// After so many changes, once it is calm for so long, what they needed is given back.
+constexpr std::size_t kManyChanges = 250;
+constexpr Duration kCalm = 3s;
 constexpr Duration kListTimeout = 30s, kWatchTimeout = 15s;
 
 constexpr const char* kMetadataOfList =
@@ -59,6 +66,7 @@ class ApiSource : public Source {
         work_(asio::make_work_guard(loop_)),
         clock_(loop_),
         teller_(loop_),
+        tidier_(loop_),
         sources_(source_kinds(), Rng(options_.seed)),
         manifests_(options_.manifests) {}
   ~ApiSource() override { close(); }
@@ -174,6 +182,7 @@ class ApiSource : public Source {
 
   void take_in(std::vector<SourceChange> changes) {
     if (sources_.settled() && !told_) tell_within(kTellSoon);
+    tidy_up(changes.size());
     for (SourceChange& changed : changes) {
       if (const auto* put = std::get_if<Put>(&changed.change)) {
         if (changed.kind->observed) look_at(*put);
@@ -192,6 +201,18 @@ class ApiSource : public Source {
         note(config::Change::Wanted);
       }
     }
+  }
+
+  // Those who are told have what they make of it in the same memory: they are waited for.
+  void tidy_up(std::size_t changes) {
+    changes_ += changes;
+    if (changes == 0 || changes_ < kManyChanges) return;
+    tidier_.expires_after(kCalm);
+    tidier_.async_wait([this](boost::system::error_code cancelled) {
+      if (cancelled) return;
+      changes_ = 0;
+      give_memory_back();
+    });
   }
 
   void note(config::Change change) {
@@ -231,10 +252,12 @@ class ApiSource : public Source {
   // ---- telling ----------------------------------------------------------------------------------
 
   void tell_within(Duration time) {
-    const Instant at = boot_now() + time;
+    const Instant now = boot_now();
+    const Instant at =
+        std::max(now + time, last_told_ + kTellEach * static_cast<long>(objects_.size()));
     if (tell_at_ && *tell_at_ <= at) return;
     tell_at_ = at;
-    teller_.expires_after(time);
+    teller_.expires_after(at - now);
     teller_.async_wait([this](boost::system::error_code cancelled) {
       if (cancelled) return;
       tell_at_.reset();
@@ -257,6 +280,7 @@ class ApiSource : public Source {
     }
     observed_changed_ = wanted_changed_ = false;
     told_ = true;
+    last_told_ = boot_now();
     if (observed || desired) callbacks_.changed(std::move(observed), std::move(desired));
   }
 
@@ -298,7 +322,7 @@ class ApiSource : public Source {
   SourceCallbacks callbacks_;
   asio::io_context loop_;
   asio::executor_work_guard<asio::io_context::executor_type> work_;
-  asio::steady_timer clock_, teller_;
+  asio::steady_timer clock_, teller_, tidier_;
   std::thread thread_;
   std::unique_ptr<Client> client_;
   std::optional<Writer> writer_;
@@ -306,6 +330,8 @@ class ApiSource : public Source {
   Sources sources_;
   std::map<std::uint64_t, std::uint64_t> watches_;  // of an Ask -> of the client
   std::optional<Instant> armed_, tell_at_;
+  Instant last_told_ = Instant();
+  std::size_t changes_ = 0;  // since memory was given back
   bool wanted_changed_ = false, observed_changed_ = false, told_ = false;
   std::map<ObjectRef, std::shared_ptr<const ObservedObject>> objects_;
   std::set<std::string> kinds_;
