@@ -95,7 +95,8 @@ class ClusterView {
       const coord::MemberDocument* document = node_.peers().find(name);
       if (document != nullptr && document->revoked) continue;
       for (json::value& session : list_at(parsed(said.status), "sessions")) {
-        sessions_[text_at(session, "peer")].push_back({name, std::move(session), said.written});
+        auto& of_peer = sessions_[text_at(session, "peer")];
+        of_peer.push_back({name, std::move(session), said.written});
       }
     }
   }
