@@ -60,6 +60,13 @@ std::string managers_in(const std::string& message) {
   return join(out, ", ");
 }
 
+// A server may answer a patch of a Service that is not there as if it were to be made (422), or as
+// if it were another one (409), and never 404.
+bool may_be_gone(const kube::WriteAnswer& answer) {
+  return answer.status == 422 ||
+         (answer.status == 409 && answer.message.find("uid mismatch") != std::string::npos);
+}
+
 std::string short_of(const std::string& text) {
   return text.size() <= 300 ? text : text.substr(0, 300) + "...";
 }
@@ -189,6 +196,10 @@ void ObjectWriter::judge(const kube::ObjectRef& object, Entry& entry, Instant no
   const WantedObject* want = wanted(object);
   entry.need = Need::Nothing;
   if (idle(want, entry.seen) || (want != nullptr && want->wait)) return;
+  if (entry.doubt) {
+    entry.need = Need::Look;
+    return enqueue(object, entry, now);
+  }
   if (entry.stale && entry.stale == entry.seen && entry.stale_for == entry.wanted) return;
   entry.stale.reset();
   if (entry.seen == nullptr) {
@@ -313,6 +324,10 @@ kube::Write ObjectWriter::write_of(const kube::ObjectRef& object, Entry& entry, 
     out.verb = kube::Write::Verb::Delete;
     return out;
   }
+  if (entry.need == Need::Look) {
+    out.verb = kube::Write::Verb::Look;
+    return out;
+  }
   if (entry.need == Need::Apply) {
     out.verb = kube::Write::Verb::Apply;
     boost::system::error_code failed;
@@ -348,7 +363,7 @@ std::vector<AskKube> ObjectWriter::take_writes(Instant now) {
     const std::uint64_t id = next_id_++;
     kube::Write write = write_of(object, entry, now);
     entry.under_way = id;
-    under_way_[id] = {object, entry.need, now, entry.wanted};
+    under_way_[id] = {object, entry.need, now, entry.wanted, entry.seen ? entry.seen->uid : ""};
     out.push_back({id, std::move(write)});
   }
   return out;
@@ -363,72 +378,98 @@ bool ObjectWriter::on_answer(std::uint64_t id, const kube::WriteAnswer& answer, 
   if (it == entries_.end()) return true;
   Entry& entry = it->second;
   entry.under_way = 0;
-  using Outcome = kube::WriteAnswer::Outcome;
-  const auto await_change = [&] {
-    entry.stale = entry.seen;
-    entry.stale_for = entry.wanted;
-  };
   std::optional<Duration> again_after;
-  const auto back_off = [&] {
-    Duration wait = kFirstRetry;
-    for (unsigned i = 0; i < entry.failures && wait < kLastRetry; ++i) wait *= 2;
-    ++entry.failures;
-    wait = std::min(wait, kLastRetry);
-    again_after = rng_.between(wait / 2, wait);
-  };
-  switch (answer.outcome) {
-    case Outcome::Done:
-      again_after = done(sent, entry, answer, now);
-      break;
-    case Outcome::Conflict: {
-      std::string managers = managers_in(answer.message);
-      if (!managers.empty() && !entry.force) {
-        entry.others = std::move(managers);
-        entry.force = true;
-        break;
-      }
-      // It is not what it was when it was looked at: the watch will show it.
-      if (managers.empty()) await_change();
-      back_off();
-      break;
-    }
-    case Outcome::Gone:
-      if (sent.what == Need::Apply) entry.made_from = 0;
-      await_change();
-      again_after = kRefusedRetry;
-      break;
-    case Outcome::Refused:
-      if (sent.what == Need::Apply) entry.made_from = 0;
-      // The first time, soon: a server that has just started has yet to read the roles.
-      again_after = entry.refused ? kRefusedRetry : kRefusedOther;
-      entry.refused = sent.wanted == entry.wanted;
-      if (tell_refused(object, answer.status, now)) {
-        say(object, "StatusRefused",
-            fmt::format("the API server refuses what Herald writes to it ({}): {}; it is tried "
-                        "again every 5 minutes, and so are others of this kind that it refuses",
-                        answer.status, short_of(answer.message)));
-      }
-      break;
-    case Outcome::Later:
-      back_off();
-      if (answer.retry_after) {
-        const Duration asked_for = std::min<Duration>(*answer.retry_after, kLastRetry);
-        pause_ = now + asked_for;
-        again_after = std::max(*again_after, asked_for);
-      }
-      break;
+  if (sent.what == Need::ApplyStatus && may_be_gone(answer)) {
+    const bool same = entry.seen != nullptr && entry.seen->uid == sent.uid;
+    if (same) entry.doubt = Refusal{answer.status, answer.message, sent.wanted};
+  } else if (sent.what == Need::Look) {
+    again_after = looked(sent, entry, answer, now);
+  } else {
+    again_after = answered(sent, entry, answer, now);
   }
   if (again_after) {
     hold(object, entry, now + *again_after);
     waiting_.insert({entry.not_before, object});
   }
-  if (idle(wanted(object), known(object))) {
-    leave(object, entry);
-    return true;
-  }
-  entry.seen = known(object);
-  judge(object, entry, now);
+  entry.compared = false;
+  look(object, now);
   return true;
+}
+
+// How long to wait before the next one, whatever differs.
+std::optional<Duration> ObjectWriter::answered(const UnderWay& sent, Entry& entry,
+                                               const kube::WriteAnswer& answer, Instant now) {
+  const auto await_change = [&] {
+    entry.stale = entry.seen;
+    entry.stale_for = entry.wanted;
+  };
+  using Outcome = kube::WriteAnswer::Outcome;
+  switch (answer.outcome) {
+    case Outcome::Done:
+      return done(sent, entry, answer, now);
+    case Outcome::Conflict: {
+      std::string managers = managers_in(answer.message);
+      if (!managers.empty() && !entry.force) {
+        entry.others = std::move(managers);
+        entry.force = true;
+        return std::nullopt;
+      }
+      // It is not what it was when it was looked at: the watch will show it.
+      if (managers.empty()) await_change();
+      return back_off(entry);
+    }
+    case Outcome::Gone:
+      if (sent.what == Need::Apply) entry.made_from = 0;
+      await_change();
+      return kRefusedRetry;
+    case Outcome::Refused:
+      if (sent.what == Need::Apply) entry.made_from = 0;
+      return refused(sent.object, entry, {answer.status, answer.message, sent.wanted}, now);
+    case Outcome::Later:
+      break;
+  }
+  Duration wait = back_off(entry);
+  if (answer.retry_after) {
+    const Duration asked_for = std::min<Duration>(*answer.retry_after, kLastRetry);
+    pause_ = now + asked_for;
+    wait = std::max(wait, asked_for);
+  }
+  return wait;
+}
+
+Duration ObjectWriter::back_off(Entry& entry) {
+  Duration wait = kFirstRetry;
+  for (unsigned i = 0; i < entry.failures && wait < kLastRetry; ++i) wait *= 2;
+  ++entry.failures;
+  wait = std::min(wait, kLastRetry);
+  return rng_.between(wait / 2, wait);
+}
+
+Duration ObjectWriter::refused(const kube::ObjectRef& object, Entry& entry, const Refusal& refusal,
+                               Instant now) {
+  // The first time, soon: a server that has just started has yet to read the roles.
+  const Duration wait = entry.refused ? kRefusedRetry : kRefusedOther;
+  entry.refused = refusal.wanted == entry.wanted;
+  if (tell_refused(object, refusal.status, now)) {
+    say(object, "StatusRefused",
+        fmt::format("the API server refuses what Herald writes to it ({}): {}; it is tried "
+                    "again every 5 minutes, and so are others of this kind that it refuses",
+                    refusal.status, short_of(refusal.message)));
+  }
+  return wait;
+}
+
+std::optional<Duration> ObjectWriter::looked(const UnderWay& sent, Entry& entry,
+                                             const kube::WriteAnswer& answer, Instant now) {
+  using Outcome = kube::WriteAnswer::Outcome;
+  if (answer.outcome == Outcome::Later) return answered(sent, entry, answer, now);
+  const auto doubt = std::exchange(entry.doubt, std::nullopt);
+  if (!doubt) return std::nullopt;  // it was for another object of this name
+  if (answer.outcome == Outcome::Gone) return answered(sent, entry, answer, now);
+  if (answer.outcome == Outcome::Done) learn(sent.object, answer.body, now);
+  const Object is = known(sent.object);
+  if (is && is->uid != sent.uid) return std::nullopt;
+  return doubt->status == 409 ? back_off(entry) : refused(sent.object, entry, *doubt, now);
 }
 
 // Once an hour for each kind.

@@ -79,7 +79,12 @@ class ObjectWriter {
 
  private:
   using Object = std::shared_ptr<const kube::ObservedObject>;
-  enum class Need : std::uint8_t { Nothing, ApplyStatus, Apply, Delete };
+  enum class Need : std::uint8_t { Nothing, ApplyStatus, Apply, Delete, Look };
+  struct Refusal {
+    unsigned status = 0;
+    std::string message;
+    std::size_t wanted = 0;
+  };
   struct Entry {
     bool compared = false;   // these two:
     std::size_t wanted = 0;  // what is wanted, as a hash; 0: nothing
@@ -101,12 +106,15 @@ class ObjectWriter {
     Object stale;               // another one than this is awaited
     std::size_t stale_for = 0;  // or that something else is wanted
     std::size_t made_from = 0;  // `create`, as applied by this leader
+    // What was answered as if the object were gone: whether it is, is looked at first.
+    std::optional<Refusal> doubt;
   };
   struct UnderWay {
     kube::ObjectRef object;
     Need what = Need::Nothing;
     Instant sent;
     std::size_t wanted = 0;
+    std::string uid;  // of the object that was meant
   };
   struct Newer {  // than what the watch has shown
     Object object;
@@ -125,6 +133,13 @@ class ObjectWriter {
   void hold(const kube::ObjectRef& object, Entry& entry, Instant until);
   std::optional<Duration> done(const UnderWay& sent, Entry& entry, const kube::WriteAnswer& answer,
                                Instant now);
+  std::optional<Duration> answered(const UnderWay& sent, Entry& entry,
+                                   const kube::WriteAnswer& answer, Instant now);
+  std::optional<Duration> looked(const UnderWay& sent, Entry& entry,
+                                 const kube::WriteAnswer& answer, Instant now);
+  Duration refused(const kube::ObjectRef& object, Entry& entry, const Refusal& refusal,
+                   Instant now);
+  Duration back_off(Entry& entry);
   kube::Write write_of(const kube::ObjectRef& object, Entry& entry, Instant now) const;
   std::string now_text(Instant now) const;
   void say(const kube::ObjectRef& object, std::string reason, std::string text,

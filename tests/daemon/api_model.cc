@@ -196,7 +196,15 @@ WriteAnswer ApiModel::answer(const Write& write) {
     case Write::Verb::ApplyStatus:
       break;
   }
-  if (it == objects_.end()) return gone();
+  if (it == objects_.end()) {
+    if (write.object.resource.kind != "Service") return gone();
+    // As kube-apiserver answers: never 404.
+    if (writes_ % 2 == 0) return conflict("Operation cannot be fulfilled: uid mismatch: ...");
+    out.outcome = WriteAnswer::Outcome::Refused;
+    out.status = 422;
+    out.message = to_string(write.object) + " is invalid: spec.ports: Required value";
+    return out;
+  }
   Object& at = it->second;
   const json::value body = json::parse(write.body);
   const json::object& meta = body.at("metadata").as_object();

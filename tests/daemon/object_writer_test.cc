@@ -164,10 +164,69 @@ TEST_F(Writing, AnObjectThatIsGoneIsForgotten) {
   const auto asked = writes();
   api_.remove(service("a"));
   writer_.on_answer(asked.at(0).id, api_.answer(asked.at(0).write), now_);
-  EXPECT_TRUE(writes().empty());
   EXPECT_EQ(settle(), 0);
   api_.create(service("a"));  // another one of this name
   EXPECT_EQ(settle(), 1);
+}
+
+// The watch lags: what the server answers to a patch does not say that the object is gone.
+TEST_F(Writing, WhatMayBeGoneIsLookedAt) {
+  for (const WriteAnswer& odd :
+       {failed(Outcome::Refused, 422, "spec.ports: Required value"),
+        failed(Outcome::Conflict, 409, "uid mismatch: no existing object was found")}) {
+    api_.create(service("a"));
+    want("a", ready(odd.message));
+    set();
+    auto asked = writes();
+    ASSERT_EQ(asked.size(), 1u) << odd.message;
+    writer_.on_answer(asked[0].id, odd, now_);
+    asked = writes();
+    ASSERT_EQ(asked.size(), 1u) << odd.message;
+    EXPECT_EQ(asked[0].write.verb, kube::Write::Verb::Look);
+    api_.remove(service("a"));
+    writer_.on_answer(asked[0].id, api_.answer(asked[0].write), now_);
+    for (const Instant end = now_ + 1min; now_ < end; now_ += 1s) EXPECT_TRUE(writes().empty());
+    EXPECT_EQ(said(), "");
+    EXPECT_EQ(settle(), 0);
+  }
+}
+
+TEST_F(Writing, AnInvalidStatusOfWhatIsThereIsSaid) {
+  api_.create(service("a"));
+  want("a", ready("X"));
+  set();
+  int sent = 0;
+  for (const Instant end = now_ + 10min; now_ < end; now_ += 1s) {
+    for (const AskKube& ask : writes()) {
+      const bool look = ask.write.verb == kube::Write::Verb::Look;
+      sent += !look;
+      writer_.on_answer(ask.id,
+                        look ? api_.answer(ask.write)
+                             : failed(Outcome::Refused, 422, "conditions: Invalid value"),
+                        now_);
+    }
+  }
+  EXPECT_EQ(sent, 3);  // at once, after 10 s, then every 5 minutes
+  EXPECT_NE(said().find("StatusRefused"), std::string::npos);
+}
+
+// Deleted and made anew, before the watch has shown either.
+TEST_F(Writing, ANewObjectOfTheSameNameIsFoundByTheLook) {
+  api_.create(service("a"));
+  want("a", ready("X"));
+  set();
+  auto asked = writes();
+  ASSERT_EQ(asked.size(), 1u);
+  api_.remove(service("a"));
+  writer_.on_answer(asked[0].id, api_.answer(asked[0].write), now_);
+  api_.create(service("a"));
+  for (int i = 0; i < 2; ++i) {
+    asked = writes();
+    ASSERT_EQ(asked.size(), 1u) << i;
+    writer_.on_answer(asked[0].id, api_.answer(asked[0].write), now_);
+  }
+  EXPECT_NE(api_.status(service("a")).find("\"X\""), std::string::npos);
+  EXPECT_EQ(said(), "");
 }
 
 TEST_F(Writing, FieldsOfOthersAreTakenOverOnce) {
