@@ -405,10 +405,11 @@ void KubernetesStore::cas_by_look(const JobPtr& job) {
       const auto outcome = maybe ? CasOutcome::Unknown : CasOutcome::NotSent;
       return finish(job, CasReply{outcome, found.why});
     } else if (revision_of(*found.there->document) != wanted.base) {
-      // Its nonce makes a member's document its writer's alone; only for that is A5 a matter of
-      // safety.
-      const bool member = std::holds_alternative<coord::MemberDocument>(wanted.document);
-      if (member && job->writes > 0 && *found.there->document == wanted.document) {
+      // A nonce makes this node's own document its own alone; only for that is A5 a matter of
+      // safety. Another's is revoked by several at once, each in the same words.
+      const auto* member = std::get_if<coord::MemberDocument>(&wanted.document);
+      const bool own = member != nullptr && member->node.str() == options_.node;
+      if (own && job->writes > 0 && *found.there->document == wanted.document) {
         return finish(job, CasReply{CasOutcome::Unknown,
                                     kube::to_string(job->object) +
                                         " holds what was written, but the write was refused: does "

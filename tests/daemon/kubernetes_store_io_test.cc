@@ -178,6 +178,26 @@ TEST(KubernetesStore, AWriteThatAProxySentTwiceIsUnknown) {
   EXPECT_EQ(client.cas(1, member), CasOutcome::Conflict) << "another's";
 }
 
+// A revocation has no nonce of its writer: two who revoke a member write the same.
+TEST(KubernetesStore, WhoRevokesAfterAnotherLosesWithoutAWord) {
+  KubernetesLab lab;
+  StoreClient a(lab.opener());
+  StoreClient b(lab.opener());
+  coord::MemberDocument member;
+  member.node = NodeName("n2");
+  member.rev = coord::Revision(1);
+  member.inc = coord::Incarnation(1);
+  member.nonce = 7;
+  ASSERT_EQ(a.cas(0, member), CasOutcome::Won);
+  lab.api().fault(R"({"kind":"watch-dead","count":-1})");
+  member.rev = coord::Revision(2);
+  member.revoked = true;
+  ASSERT_EQ(b.cas(1, member), CasOutcome::Won);
+  const auto reply = a.cas_reply(1, member);
+  EXPECT_EQ(reply.outcome, CasOutcome::Conflict);
+  EXPECT_EQ(reply.why, "");
+}
+
 // ---- the watch
 
 TEST(KubernetesStore, ADeadWatchIsFoundByAnOwnWrite) {
