@@ -186,6 +186,7 @@ NodeConfig node_config(const config::Settings& settings) {
                                  ? Policies::Cordoned::Yield
                                  : Policies::Cordoned::Keep;
   config.objects = config::kubeconfig_of(settings.store).has_value();
+  if (config.objects) config.field_manager = field_manager(settings);
   config.seed = random_seed();
   return config;
 }
@@ -236,6 +237,7 @@ Result<std::unique_ptr<kube::Source>> open_source(const config::Settings& settin
   return kube::open_source(
       {.access = std::move(*access),
        .manifests = manifest_options(settings),
+       .field_manager = field_manager(settings),
        .node_name = settings.node_name,
        .seed = random_seed()},
       {.changed =

@@ -20,6 +20,7 @@ constexpr Duration kBetween = 5s;
 constexpr Duration kAgain = 10min;
 constexpr Duration kLongestWait = 5min;
 constexpr std::size_t kMostSessions = 256;
+constexpr std::size_t kLongestManager = 128;  // a server refuses longer ones
 
 // By what it has its right to answer, without times that pass.
 std::string right_of(const Node& node, Instant now) {
@@ -132,7 +133,7 @@ void NodeStatusWriter::ask(Verb verb, Instant now) {
   kube::Write write;
   write.verb = verb_ = verb;
   write.object = node_status_ref(self_);
-  write.field_manager = "heraldd-" + self_.str();
+  write.field_manager = ("heraldd-" + self_.str()).substr(0, kLongestManager);
   write.force = true;  // nobody else has anything to say here
   json::object meta{{"name", self_.str()}};
   json::object body{{"apiVersion", "herald.io/v1alpha1"}, {"kind", "NodeStatus"}};

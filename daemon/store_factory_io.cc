@@ -16,6 +16,7 @@ namespace herald::daemon {
 namespace {
 
 constexpr std::string_view kEmbedded = "embedded:";
+constexpr const char* kUsualNamespace = "herald-system";  // of deploy/
 
 // An API server serves a whole cluster: few requests of each node, as nothing hangs on them while
 // heartbeats go. Its watches have bookmarks, which show that they live, so that all documents need
@@ -62,7 +63,12 @@ Result<kube::Access> kubernetes_access(const config::Settings& settings) {
 std::string kubernetes_namespace(const config::Settings& settings) {
   if (!settings.kubernetes_namespace.empty()) return settings.kubernetes_namespace;
   const std::string own = kube::pod_namespace();
-  return own.empty() ? "herald-system" : own;
+  return own.empty() ? kUsualNamespace : own;
+}
+
+std::string field_manager(const config::Settings& settings) {
+  const std::string ns = kubernetes_namespace(settings);
+  return ns == kUsualNamespace ? "heraldd" : "heraldd." + ns;
 }
 
 std::string store_identity(const config::Settings& settings) {

@@ -19,6 +19,11 @@ std::string store_identity(const config::Settings& settings);
 // Where the kubernetes store's objects lie.
 std::string kubernetes_namespace(const config::Settings& settings);
 
+// As whom Herald writes statuses to an API server: "heraldd", as in the manifests of deploy/; in
+// another namespace than theirs, "heraldd.NAMESPACE". So two Heralds of one API server do not take
+// each other's fields for their own. A node's name for its own object begins with "heraldd-".
+std::string field_manager(const config::Settings& settings);
+
 // How long things last with this store.
 coord::LeaseTiming store_timing(const config::Settings& settings);
 

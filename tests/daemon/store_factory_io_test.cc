@@ -46,6 +46,15 @@ TEST(StoreFactory, AnApiServerIsAskedSeldom) {
   EXPECT_EQ(store_timing(settings).lease, settings.store_lease_duration);
 }
 
+TEST(StoreFactory, HeraldsOfTwoNamespacesWriteUnderTwoNames) {
+  config::Settings settings;
+  settings.store = "kubernetes:";
+  settings.kubernetes_namespace = "herald-system";
+  EXPECT_EQ(field_manager(settings), "heraldd");
+  settings.kubernetes_namespace = "edge";
+  EXPECT_EQ(field_manager(settings), "heraldd.edge");
+}
+
 TEST(StoreFactory, ACheckNamesWhatAKubeconfigLacks) {
   config::Settings settings;
   settings.store = "kubernetes:/nonexistent/kubeconfig";
