@@ -23,13 +23,15 @@ ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)
 MEMBERSHIP, GUARD, PEERS, TABLE, TIMING = (
     f"coord/{n}.cc" for n in ("membership", "guard", "peers", "table", "timing"))
 DECIDE, L2_SPEAKER = "daemon/decide.cc", "daemon/l2_speaker.cc"
-SERVICES = "daemon/service_statuses.cc"
+SERVICES, ALLOCATIONS, WRITER = (
+    f"daemon/{n}.cc" for n in ("service_statuses", "allocations", "object_writer"))
 
 # name, rule, file, [(text that is there once, what replaces it)...], and how it is found
 # if not by a hunt (herald_sim --hunt): WHOLE worlds, as what it does is seen after the calm; or UNIT
 # tests.
 WHOLE = "whole"
 UNIT = "Membership.*:Guard.*:Peers.*:Table.*"  # of coord_test
+OBJECTS = "Objects.*:Writing.*"  # of daemon_test
 MUTANTS = [
     ("deadline-from-reply", "A3", MEMBERSHIP, [("known_sent_ = it->sent;", "known_sent_ = now;")]),
     ("deadline-from-ack-arrival", "A4", GUARD, [
@@ -111,6 +113,11 @@ MUTANTS = [
         ("if (!is_free(unproven)) continue;", "")], WHOLE),
     ("a-status-before-the-table", "T5", SERVICES, [
         ("if (!recorded) {", "entries.resize(ips.size());\n    if (false) {")], WHOLE),
+    ("released-by-what-the-watch-shows", "T5", ALLOCATIONS, [
+        ("if (told.untold == nullptr || told.untold->contains(holding)) {", "if (true) {")],
+     OBJECTS),
+    ("overwrites-what-it-has-not-seen", "T5", WRITER, [
+        ('meta["resourceVersion"] = entry.seen->resource_version;', "")], OBJECTS),
     ("unknown-write-never-settled", "A5", MEMBERSHIP, [
         ("it->in_flight = false;\n      next_read_ = now + retry_delay();", "it->in_flight = false;")],
      WHOLE),
@@ -127,7 +134,8 @@ class Builder:
         self.build = os.path.abspath(build)
         with open(os.path.join(self.build, "compile_commands.json")) as f:
             self.compile = {os.path.relpath(c["file"], ROOT): c for c in json.load(f)}
-        self.link = {name: self.link_command(name) for name in ("herald_sim", "coord_test")}
+        programs = ("herald_sim", "coord_test", "daemon_test")
+        self.link = {name: self.link_command(name) for name in programs}
 
     def link_command(self, program):
         commands = subprocess.run(["ninja", "-C", self.build, "-t", "commands", program],
@@ -172,7 +180,8 @@ def hunt(builder, seeds, mutant):
     name, rule, file, changes, *how = mutant
     unit = how if how != [WHOLE] else []
     try:
-        program = builder.make("coord_test" if unit else "herald_sim", name, file, changes)
+        tests = f"{os.path.dirname(file)}_test"
+        program = builder.make(tests if unit else "herald_sim", name, file, changes)
     except (LookupError, RuntimeError) as e:
         return f"{name} ({rule}): {e}", False
     if unit:
