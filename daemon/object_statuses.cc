@@ -85,7 +85,7 @@ const Statuses& ObjectStatuses::statuses() const {
 
 void ObjectStatuses::set(const Facts& facts, Instant now) {
   if (!observed_) return;
-  checks_.set(facts.allocations.awaited(), facts.allocation.plan, now);
+  checks_.set(facts.allocations.awaited(), facts.allocation.plan, *observed_, now);
   MadeOf made_of{facts.policies.identity(),   observed_,
                  facts.allocations.version(), facts.table.version(),
                  facts.peers.version(),       facts.drained};

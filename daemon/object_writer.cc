@@ -35,14 +35,6 @@ std::size_t hash_of(const WantedObject* wanted) {
   return out == 0 ? 1 : out;
 }
 
-// resourceVersions of one kind count upwards (KEP-5504). Not numbers: they tell nothing.
-bool at_least(const std::string& version, const std::string& than) {
-  if (version == than) return true;
-  const auto a = parse_number(version, ~std::uint64_t{0}),
-             b = parse_number(than, ~std::uint64_t{0});
-  return a && b && *a >= *b;
-}
-
 // Whom a conflict is with: 'conflict with "a" using v1', 'conflicts with "a"'.
 std::string managers_in(const std::string& message) {
   std::vector<std::string> out;
@@ -95,7 +87,7 @@ void ObjectWriter::learn(const kube::ObjectRef& object, const std::string& body,
   if (!read) return;
   const Object before = observed(object);
   if (before && before->uid == read->uid &&
-      at_least(before->resource_version, read->resource_version)) {
+      kube::at_least(before->resource_version, read->resource_version)) {
     return;
   }
   newer_[object] = {std::make_shared<const kube::ObservedObject>(std::move(*read)), before,
@@ -109,7 +101,7 @@ void ObjectWriter::drop_seen_newer(Instant now) {
     const Newer& newer = it->second;
     const Object seen = observed(it->first);
     const bool shown = seen != nullptr && seen != newer.instead_of &&
-                       (at_least(seen->resource_version, newer.object->resource_version) ||
+                       (kube::at_least(seen->resource_version, newer.object->resource_version) ||
                         seen->uid != newer.object->uid);
     const bool gone = seen == nullptr && newer.instead_of != nullptr;
     if (!shown && !gone && now < newer.until) {

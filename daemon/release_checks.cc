@@ -16,6 +16,15 @@ namespace json = boost::json;
 constexpr Duration kFirstRetry = 500ms, kLastRetry = 2min;
 constexpr Duration kAnswerIsDue = 60s;
 
+// Services of other types are not watched, unless something of theirs is ours.
+bool may_be_balanced(std::string_view service) {
+  boost::system::error_code failed;
+  const json::value root = json::parse(json::string_view(service.data(), service.size()), failed);
+  if (failed) return true;
+  const json::value* type = root.find_pointer("/spec/type", failed);
+  return type == nullptr || !type->is_string() || type->get_string() == "LoadBalancer";
+}
+
 }  // namespace
 
 kube::ObjectRef service_ref(const ObjectName& name) {
@@ -41,7 +50,7 @@ std::vector<IpAddress> ingress_of(std::string_view status) {
 }
 
 void ReleaseChecks::set(const std::set<ipam::Holding>& awaited, const ipam::Plan& plan,
-                        Instant now) {
+                        const kube::Observed& observed, Instant now) {
   // Good for this release alone: the service may have the IP again one day.
   std::erase_if(untold_, [&](const ipam::Holding& h) { return !contains(plan.released, h); });
   std::map<ObjectName, Check> checks;
@@ -61,6 +70,10 @@ void ReleaseChecks::set(const std::set<ipam::Holding>& awaited, const ipam::Plan
     // An answer to what was asked before is no answer to this.
     if (was.leaving != check.leaving || was.has != check.has) continue;
     check = was;
+  }
+  for (auto& [service, check] : checks) {
+    const auto shown = observed.objects.find(service_ref(service));
+    check.shown = shown == observed.objects.end() ? "" : shown->second->resource_version;
   }
   checks_ = std::move(checks);
 }
@@ -120,6 +133,10 @@ bool ReleaseChecks::on_answer(std::uint64_t id, const kube::WriteAnswer& answer,
     // (A list with a hostname is another controller's, and never names that.)
     const bool foreign = object->status.find("\"hostname\"") != std::string::npos;
     if (!foreign && !check.has.empty() && told != check.has) return true;
+    if (check.has.empty() && may_be_balanced(answer.body) &&
+        !kube::at_least(check.shown, object->resource_version)) {
+      return true;
+    }
   }
   for (const IpAddress& ip : check.leaving) {
     if (contains(told, ip)) return true;

@@ -4,7 +4,9 @@
 // What a leader has seen of a service may be old: its watch may lag by a minute, and the leader
 // before it may have told the service of an IP meanwhile. So whatever is to be released is looked
 // at once more, without a cache in between: the service is gone; or its status names what the
-// service has now, and not the IP that goes. Until the server has said so, the IP stays.
+// service has now, and not the IP that goes. A service that is to have nothing must have been seen
+// as it is: one that the watch has not shown yet may be new, and a status be on its way to it.
+// Until the server has said so, the IP stays.
 #pragma once
 
 #include <cstdint>
@@ -32,8 +34,10 @@ class ReleaseChecks {
   ReleaseChecks(std::uint64_t first_id, Rng rng)
       : first_id_(first_id), next_id_(first_id), rng_(rng) {}
 
-  // awaited: those of plan.released that wait for this; plan.decisions: what services have instead.
-  void set(const std::set<ipam::Holding>& awaited, const ipam::Plan& plan, Instant now);
+  // awaited: those of plan.released that wait for this; plan.decisions: what services have instead;
+  // observed: of the moment that the plan was made of, or earlier.
+  void set(const std::set<ipam::Holding>& awaited, const ipam::Plan& plan,
+           const kube::Observed& observed, Instant now);
   void forget();
 
   struct Seen {  // an object as an answer showed it
@@ -54,6 +58,7 @@ class ReleaseChecks {
   struct Check {
     std::vector<IpAddress> leaving;
     std::vector<IpAddress> has;  // what its status is to name instead; sorted
+    std::string shown;           // its resourceVersion, as the watch shows it; empty: it is not
     Instant next;
     unsigned tries = 0;
     std::uint64_t under_way = 0;

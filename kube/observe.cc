@@ -2,6 +2,8 @@
 
 #include <boost/json.hpp>
 
+#include "base/text.h"
+
 namespace herald::kube {
 namespace {
 
@@ -57,6 +59,13 @@ std::optional<ObservedObject> observe(std::string_view text, std::string_view fi
   ObservedObject out = observe(root.get_object(), field_manager);
   if (out.resource_version.empty()) return std::nullopt;
   return out;
+}
+
+bool at_least(std::string_view version, std::string_view than) {
+  if (version == than) return true;
+  const auto a = parse_number(version, ~std::uint64_t{0}),
+             b = parse_number(than, ~std::uint64_t{0});
+  return a && b && *a >= *b;
 }
 
 }  // namespace herald::kube

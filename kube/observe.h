@@ -15,4 +15,8 @@ ObservedObject observe(const boost::json::object& object, std::string_view field
 // The same of JSON text; nullopt: it is no object with metadata.resourceVersion.
 std::optional<ObservedObject> observe(std::string_view json, std::string_view field_manager);
 
+// Whether one resourceVersion of a kind is another one or came after it: they count upwards
+// (KEP-5504). Those that are no numbers tell nothing: false.
+bool at_least(std::string_view version, std::string_view than);
+
 }  // namespace herald::kube

@@ -196,6 +196,32 @@ TEST_F(Objects, ALeaderWhoseWatchLagsReleasesNothingThatWasTold) {
   EXPECT_EQ(told("web"), std::vector{ip("10.25.150.0")});
 }
 
+// The first leader wrote the table, and its status may be on its way; the next one, whose watch has
+// never shown the service, must not release what it has.
+TEST_F(Objects, ALeaderThatHasNotSeenAServiceReleasesNothingOfIt) {
+  start_three();
+  show();
+  pass(3s);
+  watch_works_ = false;
+  const std::string first = leader();
+  ASSERT_NE(first, "");
+  api_.create(ref("web"));
+  specs_["web"] = "";
+  silent_ = true;
+  show_to(first);
+  pass(2s);
+  crash(first);
+  silent_ = false;
+  pass(60s);
+  ASSERT_NE(leader(), "");
+  EXPECT_GT(looks_, 0);
+  EXPECT_EQ(told("web"), std::vector<IpAddress>{});
+  EXPECT_NE(hosts_.begin()->second.node->table().find(ip("10.25.150.0")), nullptr);
+  show();
+  pass(5s);
+  EXPECT_EQ(told("web"), std::vector{ip("10.25.150.0")});
+}
+
 TEST_F(Objects, AnotherIpIsToldBeforeTheOldOneGoes) {
   start_three();
   add("web");
