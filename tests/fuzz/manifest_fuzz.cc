@@ -40,7 +40,7 @@ bool has_error(const Desired& desired) {
 // communities are part of an advertisement afterwards.
 Desired bare(Desired out) {
   const auto strip = [](auto& objects) {
-    for (auto& one : objects) one.source = {};
+    for (std::size_t i = 0; i < objects.size(); ++i) objects[i].source = {};
   };
   strip(out.services);
   strip(out.pools);
@@ -52,6 +52,7 @@ Desired bare(Desired out) {
   strip(out.secrets);
   strip(out.unmanaged);
   out.problems.clear();
+  out.findings.clear();  // each dialect has its own
   out.objects_read = 0;
   return out;
 }

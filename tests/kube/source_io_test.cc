@@ -82,7 +82,8 @@ class SourceTest : public ::testing::Test {
   }
   std::vector<std::string> services() {
     std::vector<std::string> out;
-    for (const Service& s : desired()->services) out.push_back(s.name.name);
+    const auto all = desired();  // lives as long as the loop does
+    for (const Service& s : all->services) out.push_back(s.name.name);
     return out;
   }
   template <typename Condition>

@@ -23,8 +23,8 @@ ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)
 MEMBERSHIP, GUARD, PEERS, TABLE, TIMING = (
     f"coord/{n}.cc" for n in ("membership", "guard", "peers", "table", "timing"))
 DECIDE, L2_SPEAKER = "daemon/decide.cc", "daemon/l2_speaker.cc"
-SERVICES, ALLOCATIONS, WRITER = (
-    f"daemon/{n}.cc" for n in ("service_statuses", "allocations", "object_writer"))
+SERVICES, ALLOCATIONS, WRITER, RELEASES = (
+    f"daemon/{n}.cc" for n in ("service_statuses", "allocations", "object_writer", "release_checks"))
 
 # name, rule, file, [(text that is there once, what replaces it)...], and how it is found
 # if not by a hunt (herald_sim --hunt): WHOLE worlds, as what it does is seen after the calm; or UNIT
@@ -116,6 +116,8 @@ MUTANTS = [
     ("released-by-what-the-watch-shows", "T5", ALLOCATIONS, [
         ("if (told.untold == nullptr || told.untold->contains(holding)) {", "if (true) {")],
      OBJECTS),
+    ("released-before-the-watch-shows-it", "T5", RELEASES, [
+        ("!kube::at_least(check.shown, object->resource_version)", "false")], OBJECTS),
     ("overwrites-what-it-has-not-seen", "T5", WRITER, [
         ('meta["resourceVersion"] = entry.seen->resource_version;', "")], OBJECTS),
     ("unknown-write-never-settled", "A5", MEMBERSHIP, [
