@@ -1,5 +1,6 @@
 // cli/announced.h: from where the IPs of a service are announced, in one cell: "l2 n1/eth0; bgp
-// n1,n2>tor-1"; or why not: "no: NoPolicy".
+// n1,n2>tor-1"; where they should be and are not: "bgp n3>tor-1 (SessionDown)"; or why not at all:
+// "no: NoPolicy".
 #pragma once
 
 #include <string>

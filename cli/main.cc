@@ -38,7 +38,7 @@ CLI::Validator one_of(std::vector<std::string> names) {
   const auto check = [names = std::move(names)](std::string& word) -> std::string {
     for (const std::string& name : names) {
       if (word == name || word + "s" == name || word == name + "s" ||
-          (word == "policies" && name == "policy")) {
+          (word == "policies" && name == "policy") || (word == "policy" && name == "policies")) {
         word = name;
         return {};
       }
@@ -150,9 +150,9 @@ int main(int argc, char** argv) {
                      "whether this node may answer for IPs; exit code 1 if not: for probes");
 
   CLI::App* get = app.add_subcommand("get", "lists");
-  get->add_option("WHAT", request.what, "services, ips, nodes, pools or peers")
+  get->add_option("WHAT", request.what, "services, ips, nodes, pools, policies or peers")
       ->required()
-      ->transform(one_of({"services", "ips", "nodes", "pools", "peers"}));
+      ->transform(one_of({"services", "ips", "nodes", "pools", "policies", "peers"}));
   get->add_option("NAME", request.name, "one of them; a service is NAMESPACE/NAME");
 
   std::vector<std::string> paths;

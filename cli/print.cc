@@ -26,6 +26,16 @@ namespace json = boost::json;
 std::string every_announcement(const json::object& object, std::string_view key) {
   return announced(object, key, true);
 }
+std::string few_announcements(const json::object& object, std::string_view key) {
+  return announced(object, key, false);
+}
+
+// Of a list of names that means all of them if it is empty.
+std::string or_all(const json::object& object, std::string_view key) {
+  const json::value* value = object.if_contains(key);
+  const bool all = value != nullptr && value->is_array() && value->get_array().empty();
+  return all ? "all" : cell(value);
+}
 
 std::string milliseconds(const json::object& object, std::string_view key) {
   const std::string text = field(object, key);
@@ -45,7 +55,7 @@ std::string seconds(const json::object& object, std::string_view key) {
 struct Column {
   const char* header;
   const char* key;
-  bool wide = false;  // with -o wide alone
+  enum When { Always, Wide, Narrow } when = Always;  // Wide: with -o wide alone; Narrow: without
   std::string (*text)(const json::object&, std::string_view) = &field;
 };
 
@@ -62,16 +72,17 @@ const std::vector<Listing>& listings() {
         {"IPS", "ips"},
         {"POOL", "pool"},
         {"REASON", "reason"},
-        {"ANNOUNCED", "announcements", false, &every_announcement},
-        {"MESSAGE", "message", true}}},
+        {"ANNOUNCED", "announcements", Column::Narrow, &few_announcements},
+        {"ANNOUNCED", "announcements", Column::Wide, &every_announcement},
+        {"MESSAGE", "message", Column::Wide}}},
       {"ips",
        {{"IP", "ip"},
         {"SERVICES", "services"},
         {"POOL", "pool"},
         {"OWNER", "owner"},
         {"REASON", "reason"},
-        {"EPOCH", "epoch", true},
-        {"INTERFACES", "interfaces", true}}},
+        {"EPOCH", "epoch", Column::Wide},
+        {"INTERFACES", "interfaces", Column::Wide}}},
       {"nodes",
        {{"NAME", "name"},
         {"STATE", "state"},
@@ -79,11 +90,11 @@ const std::vector<Listing>& listings() {
         {"DRAINED", "drained"},
         {"IPS", "ips"},
         {"LEASE", "lease"},
-        {"LEFT", "lease_remaining_ms", false, &milliseconds},
+        {"LEFT", "lease_remaining_ms", Column::Always, &milliseconds},
         {"GUARDS", "guards"},
         {"INTERFACES", "interfaces"},
-        {"INCARNATION", "incarnation", true},
-        {"REVISION", "revision", true}}},
+        {"INCARNATION", "incarnation", Column::Wide},
+        {"REVISION", "revision", Column::Wide}}},
       {"pools",
        {{"NAME", "name"},
         {"TOTAL", "total"},
@@ -91,20 +102,34 @@ const std::vector<Listing>& listings() {
         {"AVAILABLE", "available"},
         {"DISABLED", "disabled"},
         {"CONFLICTING", "conflicting"},
-        {"TOTAL_V4", "total_v4", true},
-        {"USED_V4", "used_v4", true},
-        {"AVAILABLE_V4", "available_v4", true},
-        {"TOTAL_V6", "total_v6", true},
-        {"USED_V6", "used_v6", true},
-        {"AVAILABLE_V6", "available_v6", true},
+        {"TOTAL_V4", "total_v4", Column::Wide},
+        {"USED_V4", "used_v4", Column::Wide},
+        {"AVAILABLE_V4", "available_v4", Column::Wide},
+        {"TOTAL_V6", "total_v6", Column::Wide},
+        {"USED_V6", "used_v6", Column::Wide},
+        {"AVAILABLE_V6", "available_v6", Column::Wide},
         {"REASON", "reason"},
-        {"MESSAGE", "message", true}}},
+        {"MESSAGE", "message", Column::Wide}}},
+      {"policies",
+       {{"NAME", "name"},
+        {"KIND", "kind"},
+        {"SELECTS", "service_selector"},
+        {"POOLS", "pools", Column::Always, &or_all},
+        {"INTERFACES", "interfaces", Column::Always, &or_all},
+        {"PEERS", "peers", Column::Always, &or_all},
+        {"SERVICES", "services"},
+        {"IPS", "ips"},
+        {"NODES", "nodes"},
+        {"REASON", "reason"},
+        {"NODE_SELECTOR", "node_selector", Column::Wide},
+        {"ADDRESSES", "addresses", Column::Wide},
+        {"MESSAGE", "message", Column::Wide}}},
       {"peers",
        {{"NAME", "name"},
         {"ADDRESS", "address"},
         {"ASN", "asn"},
         {"STATE", "state"},
-        {"UPTIME", "uptime_s", false, &seconds},
+        {"UPTIME", "uptime_s", Column::Always, &seconds},
         {"PREFIXES", "prefixes"},
         {"LAST_ERROR", "last_error"}}},
   };
@@ -123,7 +148,7 @@ std::string table_of(const Listing& listing, const json::array& objects, bool wi
   Row header;
   std::vector<Row> rows(objects.size());
   for (const Column& column : listing.columns) {
-    if (column.wide && !wide) continue;
+    if (column.when == (wide ? Column::Narrow : Column::Wide)) continue;
     header.push_back(column.header);
     for (std::size_t i = 0; i < objects.size(); ++i) {
       const json::object* object = objects[i].if_object();

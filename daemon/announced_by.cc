@@ -4,8 +4,10 @@
 
 #include <algorithm>
 #include <set>
+#include <tuple>
 #include <utility>
 
+#include "base/lists.h"
 #include "base/text.h"
 
 namespace herald::daemon {
@@ -104,6 +106,37 @@ AnnouncedBy::ByBgp AnnouncedBy::by_bgp(const IpAddress& vip, const coord::TableE
   const auto [it, first] = alike_.try_emplace({std::move(by), vip.family()});
   if (first) it->second = ask_all(vip, picks, entry.owner);
   return it->second;
+}
+
+// A node that steps back leaves to a peer's other nodes what they announce to it.
+std::vector<AnnouncedBy::Session> AnnouncedBy::sessions_for(const IpAddress& vip,
+                                                            const coord::TableEntry& entry,
+                                                            std::size_t most) const {
+  std::vector<Session> out;
+  const auto picks = policies_.bgp_picks(vip, entry.services);
+  if (picks.picks.empty() || entry.quarantine) return out;
+  std::set<std::pair<PeerName, IpPrefix>> given;
+  for (const bool back : {false, true}) {
+    for (const Speaker& speaker : speakers_) {
+      if (out.size() == most) break;
+      if (speaker.steps_back != back) continue;
+      Session session{speaker.node, speaker.peer, {}};
+      for (const auto& share : speaker.scope.offer(vip, picks, entry.owner).shares) {
+        if (contains(session.prefixes, share.prefix)) continue;
+        if (back && given.contains({speaker.peer, share.prefix})) continue;
+        session.prefixes.push_back(share.prefix);
+      }
+      if (session.prefixes.empty()) continue;
+      if (!back) {
+        for (const IpPrefix& prefix : session.prefixes) given.emplace(speaker.peer, prefix);
+      }
+      out.push_back(std::move(session));
+    }
+  }
+  std::sort(out.begin(), out.end(), [](const Session& a, const Session& b) {
+    return std::tie(a.node, a.peer) < std::tie(b.node, b.peer);
+  });
+  return out;
 }
 
 AnnouncedBy::Answer AnnouncedBy::of(const IpAddress& vip, const coord::TableEntry& entry) {

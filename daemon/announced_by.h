@@ -26,6 +26,15 @@ class AnnouncedBy {
   };
   Answer of(const IpAddress& vip, const coord::TableEntry& entry);
 
+  // The sessions over which it is to be announced, at most so many; by node, then by peer.
+  struct Session {
+    NodeName node;
+    PeerName peer;
+    std::vector<IpPrefix> prefixes;
+  };
+  std::vector<Session> sessions_for(const IpAddress& vip, const coord::TableEntry& entry,
+                                    std::size_t most) const;
+
  private:
   struct ByBgp {
     std::string text;  // empty: nobody

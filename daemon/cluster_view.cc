@@ -9,10 +9,12 @@
 #include <boost/json.hpp>
 
 #include "base/text.h"
+#include "daemon/announced_by.h"
 #include "daemon/node.h"
 #include "daemon/reply_wire.h"
 #include "daemon/report.h"
 #include "daemon/service_statuses.h"
+#include "daemon/view.h"
 
 namespace herald::daemon {
 
@@ -22,6 +24,8 @@ namespace {
 
 constexpr Instant kNow{1s};  // no clock of ours has anything to do with it
 constexpr const char* kAnnounced = "herald.io/Announced";
+// Of each IP, if all services are listed: thousands of IPs may each have a thousand.
+constexpr std::size_t kMostSessions = 32;
 
 json::value parsed(std::string_view text) {
   boost::system::error_code bad;
@@ -110,6 +114,8 @@ class ClusterView {
   json::object asked(const std::string& request) const;
   json::array nodes(json::array members) const;
   json::array peers() const;
+  const char* over_session(const NodeName& node, const PeerName& peer) const;
+  void add_bgp(json::array& services, std::size_t most) const;
   json::object status(json::object data) const;
   std::string explain_peer(const std::string& name) const;
   void add_sessions(json::object& story) const;
@@ -170,6 +176,52 @@ json::array ClusterView::peers() const {
     out.push_back(std::move(row));
   }
   return out;
+}
+
+// What the node itself says of its session.
+const char* ClusterView::over_session(const NodeName& node, const PeerName& peer) const {
+  if (!facts_.nodes.contains(node)) return "SessionUnknown";
+  const auto of_peer = sessions_.find(peer.str());
+  if (of_peer == sessions_.end()) return "SessionDown";
+  const bool up = std::any_of(of_peer->second.begin(), of_peer->second.end(),
+                              [&](const Session& s) { return s.node == node && s.up(); });
+  return up ? "Announced" : "SessionDown";
+}
+
+// A daemon knows its own sessions; here are those of all nodes: which there should be by the rules,
+// and which are up by the nodes' word.
+void ClusterView::add_bgp(json::array& services, std::size_t most) const {
+  const View view(node_, kNow);
+  if (!view.policies().known()) return;
+  const AnnouncedBy by(view.policies(), eligible_members(node_.peers(), std::nullopt, kNow),
+                       node_.cluster().drained);
+  for (json::value& one : services) {
+    json::array all;
+    bool cut = false;
+    const json::array by_l2 = one.at("announcements").as_array();
+    for (const auto& [vip, entry] :
+         view.held_by({text_at(one, "namespace"), text_at(one, "name")})) {
+      const std::string ip = to_string(vip);
+      for (const json::value& l2 : by_l2) {
+        if (text_at(l2, "ip") == ip) all.push_back(l2);
+      }
+      const auto sessions = by.sessions_for(vip, *entry, most + 1);
+      cut = cut || sessions.size() > most;
+      for (std::size_t i = 0; i < std::min(sessions.size(), most); ++i) {
+        const AnnouncedBy::Session& s = sessions[i];
+        for (const IpPrefix& prefix : s.prefixes) {
+          all.push_back(json::object{{"ip", ip},
+                                     {"via", "bgp"},
+                                     {"node", s.node.str()},
+                                     {"peer", s.peer.str()},
+                                     {"prefix", to_string(prefix)},
+                                     {"reason", over_session(s.node, s.peer)}});
+        }
+      }
+    }
+    one.as_object()["announcements"] = std::move(all);
+    if (cut) one.as_object()["announcements_cut"] = true;
+  }
 }
 
 json::object ClusterView::status(json::object data) const {
@@ -299,6 +351,9 @@ std::string ClusterView::answer(std::string_view request) const {
   json::object out = data->as_object();
   if (command == "status") return accepted(status(std::move(out)));
   if (command == "get" && what == "nodes") out[what] = nodes(out.at(what).as_array());
+  if (command == "get" && what == "services") {
+    add_bgp(out.at(what).as_array(), name.empty() ? kMostSessions : std::size_t{100'000});
+  }
   if (command == "get" && what == "peers") {
     json::array some;
     for (json::value& peer : peers()) {

@@ -35,15 +35,6 @@ std::set<PeerName> established_of(const std::string& status) {
   return out;
 }
 
-std::vector<PlannedNode> planned(const std::vector<Eligible>& members, const Policies& policies,
-                                 const std::set<NodeName>& drained) {
-  std::vector<PlannedNode> out;
-  for (const Eligible& m : members) {
-    out.push_back({policies.node(m.node, m.info.labels), m.info.links, drained.contains(m.node)});
-  }
-  return out;
-}
-
 }  // namespace
 
 void DialectStatuses::read_nodes(const kube::Observed& observed) {
@@ -71,7 +62,7 @@ void DialectStatuses::add(const DialectInput& in, WantedObjects& out) {
   for (unsigned s = 0; s < coord::kShards; ++s) now.table[s] = in.table.shard(s).rev;
   if (made_of_ != now) {
     made_of_ = std::move(now);
-    nodes_ = planned(made_of_->members, in.policies, in.drained);
+    nodes_ = planned_nodes(made_of_->members, in.policies, in.drained);
     const HeldIps held = held_ips(in.table);
     reached_ = DialectView::reached(in.policies, held, nodes_);
     service_statuses_.clear();

@@ -56,9 +56,9 @@ bool is_native(const Policy& policy) {
 template <typename Policy, typename Note>
 std::vector<Reach> reach_of(const Policies& policies, const std::vector<Policy>& all,
                             const HeldIps& held, const std::vector<PlannedNode>& nodes,
-                            const Note& note) {
+                            bool any_dialect, const Note& note) {
   std::vector<Reach> out(all.size());
-  if (std::none_of(all.begin(), all.end(), is_native<Policy>)) return out;
+  if (!any_dialect && std::none_of(all.begin(), all.end(), is_native<Policy>)) return out;
   for (const auto& held_ip : held) {  // clang 14: no lambda captures a structured binding
     const IpAddress& vip = held_ip.first;
     const coord::TableEntry* entry = held_ip.second;
@@ -117,6 +117,16 @@ HeldIps held_ips(const coord::Table& table) {
   return out;
 }
 
+std::vector<PlannedNode> planned_nodes(const std::vector<Eligible>& members,
+                                       const Policies& policies,
+                                       const std::set<NodeName>& drained) {
+  std::vector<PlannedNode> out;
+  for (const Eligible& m : members) {
+    out.push_back({policies.node(m.node, m.info.labels), m.info.links, drained.contains(m.node)});
+  }
+  return out;
+}
+
 const PlannedNode* find_node(const std::vector<PlannedNode>& nodes, const NodeName& name) {
   const auto it = std::lower_bound(
       nodes.begin(), nodes.end(), name,
@@ -125,11 +135,11 @@ const PlannedNode* find_node(const std::vector<PlannedNode>& nodes, const NodeNa
 }
 
 DialectView::Reached DialectView::reached(const Policies& policies, const HeldIps& held,
-                                          const std::vector<PlannedNode>& nodes) {
+                                          const std::vector<PlannedNode>& nodes, bool all) {
   Reached out;
-  out.l2 = reach_of(policies, policies.desired().l2_policies, held, nodes,
+  out.l2 = reach_of(policies, policies.desired().l2_policies, held, nodes, all,
                     [](const IpAddress&, const Pick<L2Policy>&, Reach&) {});
-  out.bgp = reach_of(policies, policies.desired().advertisements, held, nodes,
+  out.bgp = reach_of(policies, policies.desired().advertisements, held, nodes, all,
                      [](const IpAddress& vip, const Pick<BgpAdvertisement>& pick, Reach& reach) {
                        const BgpAdvertisement& a = *pick.policy;
                        if (vip.is_v4() ? !a.ipv4 : !a.ipv6) return;

@@ -49,6 +49,9 @@ struct Reach {
 using HeldIps = std::vector<std::pair<IpAddress, const coord::TableEntry*>>;
 HeldIps held_ips(const coord::Table& table);
 
+// Members with what policies see of them, in their order.
+std::vector<PlannedNode> planned_nodes(const std::vector<Eligible>& members,
+                                       const Policies& policies, const std::set<NodeName>& drained);
 // The one of this name; nullptr: there is none. `nodes` is sorted by name.
 const PlannedNode* find_node(const std::vector<PlannedNode>& nodes, const NodeName& name);
 
@@ -57,10 +60,10 @@ class DialectView {
   struct Reached {  // in the order of Desired
     std::vector<Reach> l2, bgp;
   };
-  // Of every policy, by every IP of `held`; of a kind of which no object is Herald's own, nothing:
-  // other dialects do not tell it.
+  // Of every policy, by every IP of `held`. Unless `all`, nothing of a list in which no object is
+  // Herald's own: other dialects do not tell it.
   static Reached reached(const Policies& policies, const HeldIps& held,
-                         const std::vector<PlannedNode>& nodes);
+                         const std::vector<PlannedNode>& nodes, bool all = false);
 
   struct Facts {
     const kube::Observed& observed;

@@ -13,6 +13,7 @@
 #include "daemon/hearing.h"
 #include "daemon/lease_view.h"
 #include "daemon/lint.h"
+#include "daemon/policy_wire.h"
 #include "daemon/pool_wire.h"
 #include "daemon/reply_wire.h"
 #include "daemon/view.h"
@@ -385,9 +386,10 @@ std::string answer(const Node& node, const ShellFacts& facts, std::string_view r
     if (what == "ips") return listed(what, report.ips(), name);
     if (what == "nodes") return listed(what, report.nodes(), name);
     if (what == "pools") return listed(what, report.pools(), name);
+    if (what == "policies") return listed(what, policies_wire(view), name);
     if (what == "peers") return listed(what, report.peers(), name);
     return refused("there is nothing called '" + what +
-                   "': ask for services, ips, nodes, pools or peers");
+                   "': ask for services, ips, nodes, pools, policies or peers");
   }
   if (command == "events") {
     const json::value* since = o.if_contains("since");

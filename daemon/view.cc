@@ -29,8 +29,8 @@ NodeFacts View::self() const {
                            : NodeFacts{self.name, self.labels};
 }
 
-std::vector<std::pair<IpAddress, const coord::TableEntry*>> View::held() const {
-  std::vector<std::pair<IpAddress, const coord::TableEntry*>> out;
+View::Held View::held() const {
+  Held out;
   for (unsigned i = 0; i < coord::kShards; ++i) {
     for (const auto& [vip, entry] : node_.table().shard(i).entries) out.emplace_back(vip, &entry);
   }
@@ -38,18 +38,19 @@ std::vector<std::pair<IpAddress, const coord::TableEntry*>> View::held() const {
   return out;
 }
 
-std::vector<std::pair<IpAddress, const coord::TableEntry*>> View::held_by(
-    const ObjectName& s) const {
-  std::vector<std::pair<IpAddress, const coord::TableEntry*>> out;
-  for (unsigned i = 0; i < coord::kShards; ++i) {
-    for (const auto& [vip, entry] : node_.table().shard(i).entries) {
-      if (std::find(entry.services.begin(), entry.services.end(), s) != entry.services.end()) {
-        out.emplace_back(vip, &entry);
+const View::Held& View::held_by(const ObjectName& s) const {
+  static const Held kNone;
+  if (!held_by_) {
+    held_by_.emplace();
+    for (const auto& [vip, entry] : held()) {
+      for (const ObjectName& service : entry->services) {
+        Held& its = (*held_by_)[service];
+        if (its.empty() || its.back().second != entry) its.emplace_back(vip, entry);
       }
     }
   }
-  std::sort(out.begin(), out.end());
-  return out;
+  const auto it = held_by_->find(s);
+  return it == held_by_->end() ? kNone : it->second;
 }
 
 L2Scope::Seat View::seat(const NodeName& member, const IpAddress& vip,
@@ -118,11 +119,14 @@ std::string View::why_silent(const IpAddress& vip, const coord::TableEntry& entr
   return fmt::format("its owner is {}: {}", entry.owner->str(), sentence(why));
 }
 
-std::vector<bgp::Route> View::routes(const BgpPeer& peer) const {
-  if (!policies_.known()) return {};
-  return daemon::routes(
-      policies_, peer, self(), node_.table(),
-      substitutes(node_.config().name, policies_, node_.peers(), node_.cluster().drained, now_));
+const std::vector<bgp::Route>& View::routes(const BgpPeer& peer) const {
+  const auto [it, first] = routes_.try_emplace(peer.name);
+  if (first && policies_.known()) {
+    it->second = daemon::routes(
+        policies_, peer, self(), node_.table(),
+        substitutes(node_.config().name, policies_, node_.peers(), node_.cluster().drained, now_));
+  }
+  return it->second;
 }
 
 std::vector<std::string> View::preference_conflicts() const {
@@ -148,11 +152,13 @@ View::Taken View::taken(const BgpPeer& peer, const IpAddress& vip) const {
     return {{}, "no BGPAdvertisement selects it for this peer"};
   }
   if (offer.why != Hold::None) return {{}, sentence(offer.why)};
-  const auto all = routes(peer);
+  const auto& all = routes(peer);  // sorted
   Taken out;
   for (const RouteScope::Share& share : offer.shares) {
-    const bool there = std::any_of(all.begin(), all.end(),
-                                   [&](const bgp::Route& r) { return r.prefix == share.prefix; });
+    const auto at = std::lower_bound(
+        all.begin(), all.end(), share.prefix,
+        [](const bgp::Route& r, const IpPrefix& prefix) { return r.prefix < prefix; });
+    const bool there = at != all.end() && at->prefix == share.prefix;
     const bool twice =
         std::find(out.prefixes.begin(), out.prefixes.end(), share.prefix) != out.prefixes.end();
     if (there && !twice) out.prefixes.push_back(share.prefix);

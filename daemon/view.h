@@ -2,6 +2,8 @@
 // Pure; lives no longer than the node that it looks at.
 #pragma once
 
+#include <map>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -23,10 +25,11 @@ class View {
   const Policies& policies() const { return policies_; }
   const Desired& desired() const;  // empty until then
 
+  using Held = std::vector<std::pair<IpAddress, const coord::TableEntry*>>;
   // Every IP that the table holds for a service, sorted.
-  std::vector<std::pair<IpAddress, const coord::TableEntry*>> held_by(const ObjectName& s) const;
+  const Held& held_by(const ObjectName& s) const;
   // Every IP of the table, sorted.
-  std::vector<std::pair<IpAddress, const coord::TableEntry*>> held() const;
+  Held held() const;
   // The owner's links that a policy selects for the VIP.
   std::vector<std::string> links_of(const IpAddress& vip, const coord::TableEntry& entry) const;
   // How a member stands to the VIP.
@@ -35,7 +38,7 @@ class View {
   // Why nobody answers for the VIP on L2; empty if somebody does.
   std::string why_silent(const IpAddress& vip, const coord::TableEntry& entry) const;
   // Routes that this node has for a peer, announced already or not.
-  std::vector<bgp::Route> routes(const BgpPeer& peer) const;
+  const std::vector<bgp::Route>& routes(const BgpPeer& peer) const;
   // Advertisements that disagree about them, to whichever peer.
   std::vector<std::string> preference_conflicts() const;
   // Those of them that the VIP is part of; why is None unless there are none.
@@ -55,6 +58,9 @@ class View {
   const Node& node_;
   Instant now_;
   Policies policies_;
+  // Lists ask for each service and each IP: made once, by the first who asks.
+  mutable std::optional<std::map<ObjectName, Held>> held_by_;
+  mutable std::map<PeerName, std::vector<bgp::Route>> routes_;
 };
 
 }  // namespace herald::daemon

@@ -119,6 +119,10 @@ TEST_F(KubectlHerald, AnswersWithoutADaemon) {
   EXPECT_THAT(run("explain ip 10.25.150.7").out, HasSubstr("announced: n1 on eth0"));
   EXPECT_THAT(run("explain service default/web").out, HasSubstr("service default/web"));
   EXPECT_EQ(run("get ips 10.9.9.9").exit_code, kExitNo);
+  const Ran policies = run("get policy");
+  EXPECT_EQ(policies.exit_code, kExitOk) << policies.err;
+  EXPECT_THAT(policies.out, HasSubstr("all   L2AnnouncementPolicy  <everything>"));
+  EXPECT_THAT(run("get policies all -o json").out, HasSubstr("\"services\": 1"));
   // The same of heraldctl, if it is told which API server.
   std::filesystem::copy_file(server_.directory() + "/kubectl-herald",
                              server_.directory() + "/heraldctl");

@@ -99,6 +99,23 @@ TEST(Print, Tables) {
        "NAME  TOTAL                 USED  AVAILABLE             DISABLED  CONFLICTING  REASON\n"
        "lan6  18446744073709551616  1     18446744073709551615  no        no           -\n",
        nullptr},
+      {"policies",
+       R"({"name":"lan","kind":"L2Advertisement","via":"l2","service_selector":"<everything>",
+           "node_selector":"rack=a","pools":["lan"],"addresses":["LoadBalancerIP"],"services":2,
+           "ips":3,"nodes":1,"interfaces":[],"reason":"InForce","message":"","problems":[]},
+          {"name":"tor","kind":"BGPAdvertisement","via":"bgp","pools":[],"peers":["tor-1"],
+           "service_selector":"app=web","services":0,"ips":0,"nodes":3,"reason":"InForce"},
+          {"name":"bad","kind":"BGPAdvertisement","via":"bgp","reason":"Invalid",
+           "message":"a.yaml:3: no"})",
+       "NAME  KIND              SELECTS       POOLS  INTERFACES  PEERS  SERVICES  IPS  NODES  "
+       "REASON\n"
+       "lan   L2Advertisement   <everything>  lan    all         -      2         3    1      "
+       "InForce\n"
+       "tor   BGPAdvertisement  app=web       all    -           tor-1  0         0    3      "
+       "InForce\n"
+       "bad   BGPAdvertisement  -             -      -           -      -         -    -      "
+       "Invalid\n",
+       nullptr},
       {"peers",
        R"({"name":"tor","address":"10.0.0.254","asn":64512,"state":"Established",
            "uptime_s":3723,"prefixes":5})",
@@ -115,6 +132,23 @@ TEST(Print, Tables) {
       EXPECT_EQ(answer(request, Format::Wide, reply).out, c.wide);
     }
   }
+}
+
+// What should be announced and is not stands there as such.
+TEST(Print, ASessionThatIsDownAnnouncesNothing) {
+  const std::string reply =
+      R"({"ok":true,"data":{"services":[{"namespace":"default","name":"web","announcements":[
+          {"via":"l2","nodes":["n1"],"interfaces":["eth0"],"reason":"Silent"},
+          {"via":"bgp","node":"n1","peer":"tor-1","reason":"Announced"},
+          {"via":"bgp","node":"n1","peer":"tor-2","reason":"Announced"},
+          {"via":"bgp","node":"n2","peer":"tor-1","reason":"Announced"},
+          {"via":"bgp","node":"n2","peer":"tor-2","reason":"SessionDown"},
+          {"via":"bgp","node":"n3","peer":"tor-1","reason":"Announced"}],
+          "announcements_cut":true}]}})";
+  EXPECT_THAT(answer(kServices, Format::Table, reply).out,
+              HasSubstr("l2 n1/eth0 (Silent); bgp n1>tor-2; bgp 3 nodes>tor-1; bgp n2>tor-2 "
+                        "(SessionDown); and more\n"));
+  EXPECT_THAT(answer(kServices, Format::Wide, reply).out, HasSubstr("bgp n1,n2,n3>tor-1;"));
 }
 
 TEST(Print, JsonIsTheDataAndYamlTheSame) {

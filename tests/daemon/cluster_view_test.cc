@@ -88,7 +88,7 @@ class ClusterViewTest : public Cluster {
 };
 
 TEST_F(ClusterViewTest, ListsAreThoseOfADaemon) {
-  for (const char* what : {"ips", "pools"}) {
+  for (const char* what : {"ips", "pools", "policies"}) {
     const auto theirs = report("n1", R"({"command":"get","what":")" + std::string(what) + "\"}");
     EXPECT_EQ(list(what), theirs.at(what)) << what;
   }
@@ -103,6 +103,60 @@ TEST_F(ClusterViewTest, ListsAreThoseOfADaemon) {
   EXPECT_EQ(list("services", "default/web").as_array().size(), 1U);
   EXPECT_THAT(json::serialize(said(R"({"command":"get","what":"ips","name":"10.9.9.9"})")),
               HasSubstr("there is no '10.9.9.9' among the ips"));
+}
+
+// Sessions should be there by the rules, and are up by the word of the node at this end.
+TEST_F(ClusterViewTest, ServicesSayFromWhichNodesTheyAreAnnouncedByBgp) {
+  manifests_.set_file("bgp.yaml",
+                      "apiVersion: herald.io/v1alpha1\nkind: BGPAdvertisement\n"
+                      "metadata: {name: all}\nspec: {serviceSelector: {matchLabels: "
+                      "{io.kubernetes.service.name: web}}}\n");
+  facts_.desired = std::make_shared<const Desired>(manifests_.desired());
+  const auto announced = [&](const char* service) {
+    std::vector<std::string> out;
+    const json::value said = list("services", service).at(0);
+    for (const json::value& a : said.at("announcements").as_array()) {
+      if (a.at("via") == "l2") continue;
+      EXPECT_EQ(a.at("via"), "bgp");
+      EXPECT_EQ(a.at("ip"), "10.25.150.201");
+      EXPECT_EQ(a.at("prefix"), "10.25.150.201/32");
+      out.push_back(std::string(a.at("node").as_string()) + ">" +
+                    std::string(a.at("peer").as_string()) + " " +
+                    std::string(a.at("reason").as_string()));
+    }
+    return out;
+  };
+  EXPECT_EQ(announced("default/web"),
+            (std::vector<std::string>{"n1>tor-1 Announced", "n2>tor-1 SessionDown",
+                                      "n3>tor-1 SessionUnknown"}));
+  EXPECT_EQ(announced("default/dns"), std::vector<std::string>{});
+  // A drained node leaves it to the others.
+  facts_.nodes[NodeName("n2")].status = R"({"drained":true,"sessions":[]})";
+  EXPECT_EQ(announced("default/web"),
+            (std::vector<std::string>{"n1>tor-1 Announced", "n3>tor-1 SessionUnknown"}));
+  // One that is gone announces nothing, whatever it said last.
+  crash("n1");
+  pass(30s);
+  take();
+  EXPECT_EQ(announced("default/web"), (std::vector<std::string>{"n3>tor-1 SessionUnknown"}));
+}
+
+TEST_F(ClusterViewTest, OfAThousandSessionsAListNamesSomeAndTheServiceAll) {
+  std::string peers =
+      "apiVersion: herald.io/v1alpha1\nkind: BGPAdvertisement\nmetadata: {name: all}\nspec: {}\n";
+  for (int i = 0; i < 20; ++i) {
+    peers += "---\napiVersion: herald.io/v1alpha1\nkind: BGPPeer\nmetadata: {name: p" +
+             std::to_string(i) + "}\nspec: {address: 10.9.0." + std::to_string(i + 1) +
+             ", peerASN: 64512, localASN: 64513}\n";
+  }
+  manifests_.set_file("bgp.yaml", peers);
+  facts_.desired = std::make_shared<const Desired>(manifests_.desired());
+  const auto one_of_all = list("services").at(1);
+  EXPECT_EQ(one_of_all.at("announcements").as_array().size(), 1U + 32U);
+  EXPECT_EQ(one_of_all.at("announcements_cut"), true);
+  const auto alone = list("services", "default/web").at(0);
+  EXPECT_EQ(alone.at("announcements").as_array().size(), 1U + 3U * 21U);
+  EXPECT_EQ(alone.as_object().if_contains("announcements_cut"), nullptr);
 }
 
 TEST_F(ClusterViewTest, NodesAreAsTheirDocumentsSay) {
