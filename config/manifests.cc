@@ -376,10 +376,8 @@ Desired Manifests::desired() const {
         if (!fresh) {
           out.problems.push_back(
               {Severity::Error, object.source, object.kind, object.ns, object.name, "metadata.name",
-               "is there twice: the one at " + first->second.file + ":" +
-                   std::to_string(first->second.line) + " is used, the one at " +
-                   object.source.file + ":" + std::to_string(object.source.line) +
-                   " is not; rename or remove one"});
+               "is there twice: the one at " + place_of(first->second) + " is used, the one at " +
+                   place_of(object.source) + " is not; rename or remove one"});
           continue;
         }
       }

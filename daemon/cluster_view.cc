@@ -255,7 +255,7 @@ std::string ClusterView::explain_peer(const std::string& name) const {
   if (peer == all.end()) {
     std::vector<std::string> names;
     for (const BgpPeer& p : all) names.push_back(p.name.str());
-    return refused(fmt::format("peer '{}' not found; there are {}", name,
+    return refused(fmt::format("there is no BGPPeer {} in the cluster; there are {}", name,
                                names.empty() ? "none" : join(names, ", ")));
   }
   json::array facts;

@@ -19,6 +19,15 @@ namespace herald::daemon {
 
 namespace json = boost::json;
 
+namespace {
+
+// What users want, as a place.
+const char* where(const View& view) {
+  return view.from_api_server() ? "the cluster" : "the manifests";
+}
+
+}  // namespace
+
 std::optional<Story> explain_service(const View& view, const ObjectName& name) {
   const Node& node = view.node();
   const Desired& desired = view.desired();
@@ -40,7 +49,7 @@ std::optional<Story> explain_service(const View& view, const ObjectName& name) {
     tell_endpoints(view, *service, story);
     tell_external_ips(view, *service, story);
   } else {
-    story.fact("it is not in the manifests");
+    story.fact(fmt::format("there is no Service {} in {}", to_string(name), where(view)));
   }
   const auto status = node.statuses().find(name);
   std::string reason = "Pending";
@@ -319,13 +328,19 @@ std::vector<std::string> policy_names(const Desired& desired) {
   return {names.begin(), names.end()};
 }
 
+std::string kind_of(std::string_view what) {
+  return what == "service" ? "Service"
+         : what == "node"  ? "Node"
+         : what == "peer"  ? "BGPPeer"
+                           : std::string(what);
+}
+
 // Not there. Perhaps it is, under a wrong kind, or in a file that cannot be read: say where to
 // look.
 std::string not_found(const View& view, std::string_view what, std::string_view name) {
   const bool node = what == "node";
-  std::string out =
-      fmt::format("{} '{}' not found {}", what, name,
-                  node ? "among the members, nor in the manifests" : "in the manifests");
+  std::string out = fmt::format("there is no {} {} in {}{}", kind_of(what), name, where(view),
+                                node ? ", nor among the members" : "");
   std::vector<std::string> likely, files;
   for (const Problem& p : view.desired().problems) {
     if (p.severity != Severity::Error) continue;
@@ -335,9 +350,15 @@ std::string not_found(const View& view, std::string_view what, std::string_view 
       files.push_back(p.source.file);
     }
   }
-  if (!view.policies().known()) out += "; this node has not read its manifests yet";
+  const char* many = view.from_api_server() ? "objects" : "files";
+  if (!view.policies().known()) {
+    out += fmt::format("; this node has not read {} yet",
+                       view.from_api_server() ? "the cluster's objects" : "its manifests");
+  } else if (!view.desired().complete) {
+    out += fmt::format("; it may be all the same, as not all {} could be read", many);
+  }
   for (std::size_t i = 0; i < likely.size() && i < 5; ++i) out += "; " + likely[i];
-  if (!files.empty()) out += "; other files with problems: " + some(files);
+  if (!files.empty()) out += fmt::format("; other {} with problems: {}", many, some(files));
   if (what == "policy") return out + "; there are " + some(policy_names(view.desired()));
   return out + fmt::format("; `heraldctl get {}s` lists what there is", what);
 }
@@ -351,12 +372,15 @@ Result<json::object> explain(const View& view, std::string_view what, std::strin
     return explain_ip(view, *ip).to_json();
   }
   std::optional<Story> story;
+  std::string full(name);
   if (what == "service") {
     const auto slash = name.find('/');
-    story = explain_service(view, slash == std::string_view::npos
-                                      ? ObjectName{"default", std::string(name)}
-                                      : ObjectName{std::string(name.substr(0, slash)),
-                                                   std::string(name.substr(slash + 1))});
+    const ObjectName service =
+        slash == std::string_view::npos
+            ? ObjectName{"default", std::string(name)}
+            : ObjectName{std::string(name.substr(0, slash)), std::string(name.substr(slash + 1))};
+    full = to_string(service);
+    story = explain_service(view, service);
   } else if (what == "pool") {
     story = explain_pool(view, name);
   } else if (what == "policy") {
@@ -371,7 +395,7 @@ Result<json::object> explain(const View& view, std::string_view what, std::strin
                     "policy",
                     what));
   }
-  if (!story) return error(not_found(view, what, name));
+  if (!story) return error(not_found(view, what, full));
   return story->to_json();
 }
 

@@ -156,7 +156,8 @@ Operations::Verdict Operations::begin(Pending& p, const Parts& parts, Instant no
     return refused("too many requests wait for their end already: try again in a moment");
   }
   if (!parts.policies.known() || !parts.table.listed()) {
-    return refused("this node has not read its manifests and the store yet: try again in a moment");
+    return refused(
+        "this node has not read what is wanted and the store yet: try again in a moment");
   }
   NodeName& node = p.request.node;
   if (node.empty()) node = parts.self;

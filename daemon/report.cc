@@ -289,8 +289,9 @@ json::object Report::status() const {
   }
   if (!desired().complete) {
     warnings.emplace_back(
-        "not all manifests could be read: nothing is released until they can, see the errors "
-        "above");
+        fmt::format("not all {} could be read: nothing is released until they can, see the errors "
+                    "above",
+                    view_.from_api_server() ? "objects" : "manifests"));
   }
   if (policies_.known()) {
     for (const NodeName& drained : node_.cluster().drained) {

@@ -159,10 +159,10 @@ std::vector<PreferenceConflict> preference_conflicts(const std::vector<RouteScop
 std::string sentence(const PreferenceConflict& conflict) {
   const auto& [prefix, higher, lower] = conflict;
   return fmt::format(
-      "{} has localPreference {} by BGPAdvertisement {} ({}:{}) and {} by {} ({}:{}): the higher "
-      "one is used; make them agree",
-      to_string(prefix), *higher->local_pref, higher->name, higher->source.file,
-      higher->source.line, *lower->local_pref, lower->name, lower->source.file, lower->source.line);
+      "{} has localPreference {} by BGPAdvertisement {} ({}) and {} by {} ({}): the higher one is "
+      "used; make them agree",
+      to_string(prefix), *higher->local_pref, higher->name, place_of(higher->source),
+      *lower->local_pref, lower->name, place_of(lower->source));
 }
 
 std::vector<RouteScope::Share> shares_of(const Policies& policies, const BgpPeer& peer,

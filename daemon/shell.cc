@@ -381,7 +381,7 @@ void Shell::Impl::report_problems(const Desired& desired) {
     std::string sentence = to_string(problem);
     if (!said_.contains(sentence)) {
       spdlog::log(problem.severity == Severity::Error ? spdlog::level::err : spdlog::level::warn,
-                  "manifest {}", sentence);
+                  "{} {}", parts_->source != nullptr ? "object" : "manifest", sentence);
     }
     current.insert(std::move(sentence));
   }

@@ -91,9 +91,4 @@ std::string some(const std::vector<std::string>& names) {
   return fmt::format("{} and {} more", join(first, ", "), names.size() - kShown);
 }
 
-std::string place_of(const Source& source) {
-  // An object of an API server has no line.
-  return source.line == 0 ? source.file : fmt::format("{}:{}", source.file, source.line);
-}
-
 }  // namespace herald::daemon

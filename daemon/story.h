@@ -45,7 +45,6 @@ std::vector<Problem> problems_of(const Desired& desired, const std::vector<std::
                                  std::string_view ns, std::string_view name, const Source* source);
 // "n1, n2, n3 and 4 more"; "none".
 std::string some(const std::vector<std::string>& names);
-std::string place_of(const Source& source);
 
 // One for each kind; nullopt: no such object, nor any problem of it.
 std::optional<Story> explain_service(const View& view, const ObjectName& name);

@@ -73,7 +73,10 @@ std::vector<std::string> View::links_of(const IpAddress& vip,
 }
 
 std::string View::why_silent(const IpAddress& vip, const coord::TableEntry& entry) const {
-  if (!policies_.known()) return "the manifests have not been read yet";
+  if (!policies_.known()) {
+    return from_api_server() ? "the objects of the API server have not been read yet"
+                             : "the manifests have not been read yet";
+  }
   if (entry.quarantine) {
     return fmt::format(
         "quarantined: another station uses it ({}); stop that one or give it another "

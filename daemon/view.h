@@ -53,6 +53,8 @@ class View {
   NodeFacts self() const;
   // The node only looks on, and is none of the cluster's (daemon/cluster_view.h).
   bool looks_on() const { return node_.config().name.empty(); }
+  // What users want comes from an API server, not from files.
+  bool from_api_server() const { return node_.config().objects || looks_on(); }
 
  private:
   const Node& node_;

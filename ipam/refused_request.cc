@@ -90,8 +90,8 @@ Refusal refuse_gone(const IpAddress& ip, const ObjectName& holder) {
                         to_string(ip))};
   }
   return {Reason::AlreadyAllocated,
-          fmt::format("{} is still held for {}, which the manifests lack: it is given when it has "
-                      "been released",
+          fmt::format("{} is still held for {}, which is not there: it is given when it has been "
+                      "released",
                       to_string(ip), to_string(holder))};
 }
 

@@ -2,9 +2,12 @@
 
 namespace herald {
 
+std::string place_of(const Source& source) {
+  return source.line > 0 ? source.file + ":" + std::to_string(source.line) : source.file;
+}
+
 std::string to_string(const Problem& p) {
-  std::string out = p.source.file;
-  if (p.source.line > 0) out += ":" + std::to_string(p.source.line);
+  std::string out = place_of(p.source);
   if (!out.empty()) out += ": ";
   if (!p.kind.empty()) {
     out += p.kind;

@@ -19,6 +19,9 @@ struct Problem {
   bool operator==(const Problem&) const = default;
 };
 
+// "pools.yaml:7"; an object of an API server has no line, and its path says it all.
+std::string place_of(const Source& source);
+
 // "pools.yaml:7: LoadBalancerIPPool lan: spec.addresses[1]: '10.0.0.0/33' is no CIDR: ..."
 std::string to_string(const Problem& problem);
 

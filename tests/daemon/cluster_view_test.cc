@@ -199,7 +199,8 @@ TEST_F(ClusterViewTest, PeersAreAsTheNodesSayOfTheirSessions) {
   EXPECT_THAT(why, HasSubstr("1 of 2 sessions Established"));
   EXPECT_THAT(why, HasSubstr("n1: Established since 2026-11-21T08:00:00Z, 2 routes announced"));
   EXPECT_THAT(why, HasSubstr("(as it said at 2026-11-21T11:59:00Z)"));
-  EXPECT_THAT(explained("peer", "tor-9"), HasSubstr("there are tor-1"));
+  EXPECT_THAT(explained("peer", "tor-9"),
+              HasSubstr("there is no BGPPeer tor-9 in the cluster; there are tor-1"));
   facts_.nodes.clear();
   EXPECT_EQ(list("peers").at(0).at("state"), "Absent");
   EXPECT_THAT(explained("peer", "tor-1"), HasSubstr("no session"));
@@ -224,6 +225,18 @@ TEST_F(ClusterViewTest, ExplanationsAreThoseOfADaemonAndWhatTheLeaderSaid) {
               HasSubstr("announced, as the leader last said: by n1"));
   EXPECT_THAT(explained("policy", "all"), HasSubstr("peer tor-1: 1/2 Established"));
   EXPECT_THAT(explained("policy", "all"), Not(HasSubstr("this node is")));
+}
+
+// The table may still hold what was deleted a moment ago.
+TEST_F(ClusterViewTest, WhatIsNotThereIsNotInTheCluster) {
+  EXPECT_THAT(explained("service", "default/gone"),
+              HasSubstr("there is no Service default/gone in the cluster"));
+  manifests_.set_file("home.yaml", "");
+  facts_.desired = std::make_shared<const Desired>(manifests_.desired());
+  const std::string held = explained("service", "default/web");
+  EXPECT_THAT(held, HasSubstr("there is no Service default/web in the cluster"));
+  EXPECT_THAT(held, HasSubstr("10.25.150.201 is held for it"));
+  EXPECT_THAT(held, Not(HasSubstr("manifest")));
 }
 
 TEST_F(ClusterViewTest, ADrainedNodeIsShownAsItSaysItself) {

@@ -191,7 +191,8 @@ TEST_F(Explain, AStoreThatTakesNoWritesIsInTrouble) {
 TEST_F(Explain, WhatIsNotThere) {
   EXPECT_THAT(
       text(reply("node", "n9"), "error"),
-      HasSubstr("not found among the members, nor in the manifests; `heraldctl get nodes`"));
+      HasSubstr(
+          "there is no Node n9 in the manifests, nor among the members; `heraldctl get nodes`"));
   EXPECT_THAT(text(reply("pool", "nope"), "error"), HasSubstr("`heraldctl get pools` lists"));
   EXPECT_THAT(text(reply("policy", "nope"), "error"), HasSubstr("; there are all"));
 }
@@ -281,7 +282,8 @@ TEST_F(Explain, WhatIsUnknownIsNotFoundAndBadFilesAreNamed) {
   for (const char* what : {"pool", "policy", "peer", "node", "service"}) {
     const auto said = reply(what, "nobody");
     EXPECT_FALSE(said.at("ok").as_bool()) << what;
-    EXPECT_THAT(text(said, "error"), HasSubstr("not found"));
+    EXPECT_THAT(text(said, "error"), HasSubstr("there is no "));
+    EXPECT_THAT(text(said, "error"), HasSubstr("nobody in the manifests"));
     EXPECT_THAT(text(said, "error"), HasSubstr("broken.yaml:"));
   }
   EXPECT_THAT(text(reply("ip", "10.0.0"), "error"), HasSubstr("no IP address"));
@@ -386,6 +388,44 @@ TEST_F(Explain, ExternalIps) {
   const auto status =
       json::parse(answer(node_, {"embedded:/x", "packet", {}}, R"({"command":"status"})", now_));
   EXPECT_THAT(json::serialize(status.at("data").at("warnings")), HasSubstr(refused));
+}
+
+// With an API server nobody has manifests: what is not there is not in the cluster.
+TEST_F(Explain, OfAnApiServerItSaysThatTheClusterHasNone) {
+  NodeConfig with_objects = config(8);
+  with_objects.objects = true;
+  Node fresh(with_objects, now_);
+  std::swap(node_, fresh);
+  EXPECT_THAT(text(reply("pool", "nope"), "error"),
+              HasSubstr("there is no pool nope in the cluster; this node has not read the "
+                        "cluster's objects yet"));
+  manifests_.set_object(
+      {"/api/v1/namespaces/default/services/web", "v1", "Service", "default", "web"},
+      R"({"metadata":{"name":"web"},"spec":{"type":"Nonsense"}})");
+  manifests_.set_unreadable("/apis/metallb.io/v1beta1/ipaddresspools", "forbidden");
+  step(DesiredRead{std::make_shared<Desired>(manifests_.desired())});
+  const struct {
+    const char *what, *name, *says;
+  } cases[] = {
+      {"service", "default/gone", "there is no Service default/gone in the cluster"},
+      {"service", "gone", "there is no Service default/gone in the cluster"},
+      {"node", "n9", "there is no Node n9 in the cluster, nor among the members"},
+      {"peer", "nope", "there is no BGPPeer nope in the cluster"},
+      {"pool", "nope", "it may be all the same, as not all objects could be read"},
+      {"pool", "nope", "other objects with problems: /api"},
+      {"policy", "nope", "; there are all"},
+  };
+  for (const auto& c : cases) {
+    const std::string said = text(reply(c.what, c.name), "error");
+    EXPECT_THAT(said, HasSubstr(c.says));
+    EXPECT_THAT(said, testing::Not(HasSubstr("manifest"))) << c.name;
+    EXPECT_THAT(said, testing::Not(HasSubstr(":0"))) << c.name;
+  }
+  const auto status =
+      json::parse(answer(node_, {"kubernetes:/x", "packet", {}}, R"({"command":"status"})", now_));
+  const std::string warnings = json::serialize(status.at("data").at("warnings"));
+  EXPECT_THAT(warnings, HasSubstr("not all objects could be read"));
+  EXPECT_THAT(warnings, testing::Not(HasSubstr("manifest")));
 }
 
 TEST_F(Explain, BeforeAnythingIsRead) {

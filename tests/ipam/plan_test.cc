@@ -142,7 +142,7 @@ const Refused kRefused[] = {
        w.holdings[ip("10.0.0.7")] = {{"default", "gone"}};
        w.services = {service("web", 1, {"10.0.0.7"})};
      },
-     "AlreadyAllocated", "still held for default/gone, which the manifests lack"},
+     "AlreadyAllocated", "still held for default/gone, which is not there"},
     {"request of a family it does not have",
      [](World& w) {
        w.pools = {pool("lan", {"10.0.0.0/24", "fd00::/64"})};
