@@ -57,8 +57,7 @@ struct Cluster {
   explicit Cluster(int nodes)
       : policies(desired(nodes)), peers(NodeName("n0"), coord::LeaseTiming{}) {
     const kube::Resource pools{"metallb.io", "v1beta1", "ipaddresspools", "IPAddressPool", true};
-    observed.objects[{pools, "metallb-system", "lan"}] =
-        std::make_shared<const kube::ObservedObject>();
+    observed.objects.set({pools, "metallb-system", "lan"}, {});
     observed.kinds = {"ipaddresspools.metallb.io", "servicel2statuses.metallb.io",
                       "servicebgpstatuses.metallb.io", "configurationstates.metallb.io"};
     for (int n = 0; n < nodes; ++n) {

@@ -137,11 +137,9 @@ class Source {
             std::make_shared<const kube::ObservedObject>(*kube::observe(put->text, "heraldd"));
       }
       const auto& r = put->ref.resource;
-      most = std::max(
-          most, manifests_.set_object({kube::path_of(put->ref),
-                                       r.group.empty() ? r.version : r.group + "/" + r.version,
-                                       r.kind, put->ref.ns, put->ref.name},
-                                      put->text));
+      most = std::max(most, manifests_.set_object({kube::path_of(put->ref), kube::api_version(r),
+                                                   r.kind.str(), put->ref.ns, put->ref.name},
+                                                  put->text));
     }
     return most;
   }

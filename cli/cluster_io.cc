@@ -133,9 +133,8 @@ class Reader {
 };
 
 config::Manifests::ApiObject named(const kube::Resource& resource, const kube::Metadata& metadata) {
-  return {kube::path_of({resource, metadata.ns, metadata.name}),
-          resource.group.empty() ? resource.version : resource.group + "/" + resource.version,
-          resource.kind, metadata.ns, metadata.name};
+  return {kube::path_of({resource, metadata.ns, metadata.name}), kube::api_version(resource),
+          resource.kind.str(), metadata.ns, metadata.name};
 }
 
 // When the object was last written, as it says itself.

@@ -40,13 +40,13 @@ std::set<PeerName> established_of(const std::string& status) {
 void DialectStatuses::read_nodes(const kube::Observed& observed) {
   std::map<NodeName, Told> told;
   for (const auto& [ref, seen] : observed.objects) {
-    if (ref.resource.kind != "NodeStatus" || seen->status.empty()) continue;
+    if (ref.resource.kind != "NodeStatus" || seen.status.empty()) continue;
     const NodeName name(ref.name);
     const auto known = told_.find(name);
-    if (known != told_.end() && known->second.object == seen) {
+    if (known != told_.end() && known->second.object.get() == &seen) {
       told.insert(told_.extract(known));
     } else {
-      told[name] = {seen, established_of(seen->status)};
+      told[name] = {observed.objects.find(ref), established_of(seen.status)};
     }
   }
   told_ = std::move(told);

@@ -23,7 +23,7 @@
 #include "daemon/object_status.h"
 #include "daemon/policies.h"
 #include "ipam/allocator.h"
-#include "kube/object.h"
+#include "kube/observed.h"
 
 namespace herald::daemon {
 

@@ -17,7 +17,7 @@
 #include "daemon/announcements.h"
 #include "daemon/policies.h"
 #include "ipam/allocator.h"
-#include "kube/object.h"
+#include "kube/observed.h"
 
 namespace herald::daemon {
 

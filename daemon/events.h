@@ -12,7 +12,7 @@
 #include "coord/guard.h"
 #include "coord/store.h"
 #include "daemon/operator_request.h"
-#include "kube/object.h"
+#include "kube/observed.h"
 #include "kube/write.h"
 #include "l2/frame.h"
 #include "l2/grants.h"

@@ -156,7 +156,7 @@ Result<std::optional<StoredObject>> stored(const kube::Resource& resource,
   out.uid = string_at(metadata, "uid");
   out.resource_version = string_at(metadata, "resourceVersion");
   if (out.uid.empty() || out.resource_version.empty()) {
-    return error(resource.kind + " " + out.name + " in it has no uid or no resourceVersion");
+    return error(resource.kind.str() + " " + out.name + " in it has no uid or no resourceVersion");
   }
   out.document = document_of(resource, out.key, *object, *metadata);
   if (resource == lease_resource()) out.times = times_of(*object, out.document);
@@ -323,8 +323,7 @@ Result<std::string> print_object(const coord::Document& document, const kube::Ob
     metadata["resourceVersion"] = text(replaced->resource_version);
   }
   const kube::Resource& r = object.resource;
-  json::object out{{"apiVersion", text(r.group.empty() ? r.version : r.group + "/" + r.version)},
-                   {"kind", text(r.kind)}};
+  json::object out{{"apiVersion", text(kube::api_version(r))}, {"kind", text(r.kind.str())}};
   if (lease) {
     const LeaseTimes before = replaced ? replaced->times : LeaseTimes();
     const auto* member = std::get_if<coord::MemberDocument>(&document);
@@ -355,7 +354,7 @@ Result<StoredObject> parse_object(const kube::Resource& resource, std::string_vi
   if (!value) return error(value.error());
   auto found = stored(resource, *value);
   if (!found) return error(found.error());
-  if (!*found) return error("it is no " + resource.kind + " of Herald's");
+  if (!*found) return error("it is no " + resource.kind.str() + " of Herald's");
   return std::move(**found);
 }
 
@@ -435,7 +434,7 @@ Refusal parse_refusal(unsigned status, std::string_view body, const kube::Object
     const std::string kind = string_at(details, "kind");
     out.absent = out.reason == "NotFound" && !object.name.empty() &&
                  string_at(details, "name") == object.name &&
-                 (kind == object.resource.plural || kind == object.resource.kind);
+                 (kind == object.resource.plural.view() || kind == object.resource.kind.view());
     out.no_kind = !out.absent && string_at(details, "kind") != "namespaces";
   }
   // Before a request is carried out the server looks who asks, whether it may, has time for it, and

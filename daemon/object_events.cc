@@ -56,11 +56,9 @@ kube::Write ObjectEvents::write_of(const ObjectEvent& event, Instant now) const 
   kube::Write out;
   out.verb = kube::Write::Verb::Create;
   out.object = {events(), ns, fmt::format("{}.{:016x}", about.name.substr(0, kLongestName), hash)};
-  const std::string version = about.resource.group.empty()
-                                  ? about.resource.version
-                                  : about.resource.group + "/" + about.resource.version;
-  json::object regarding{
-      {"apiVersion", version}, {"kind", about.resource.kind}, {"name", about.name}};
+  json::object regarding{{"apiVersion", kube::api_version(about.resource)},
+                         {"kind", about.resource.kind.str()},
+                         {"name", about.name}};
   if (!about.ns.empty()) regarding["namespace"] = about.ns;
   if (!event.uid.empty()) regarding["uid"] = event.uid;
   std::string time = kube_time(seconds);

@@ -33,8 +33,8 @@ void ObjectStatuses::on_seen(std::shared_ptr<const kube::Observed> observed) {
 
 std::string ObjectStatuses::uid_of(const kube::ObjectRef& object) const {
   if (!observed_) return {};
-  const auto it = observed_->objects.find(object);
-  return it == observed_->objects.end() ? "" : it->second->uid;
+  const auto is = observed_->objects.find(object);
+  return is ? is->uid : "";
 }
 
 void ObjectStatuses::tick(Instant now) {
@@ -76,9 +76,9 @@ const Statuses& ObjectStatuses::statuses() const {
   statuses_of_ = observed_;
   statuses_.clear();
   for (const auto& [object, is] : observed_->objects) {
-    if (object.resource != service_ref({}).resource || is->status.empty()) continue;
+    if (object.resource != service_ref({}).resource || is.status.empty()) continue;
     const ObjectName name{object.ns, object.name};
-    if (auto said = told_in(name, is->status)) statuses_[name] = std::move(*said);
+    if (auto said = told_in(name, is.status)) statuses_[name] = std::move(*said);
   }
   return statuses_;
 }

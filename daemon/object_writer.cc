@@ -73,8 +73,7 @@ const WantedObject* ObjectWriter::wanted(const kube::ObjectRef& object) const {
 
 ObjectWriter::Object ObjectWriter::observed(const kube::ObjectRef& object) const {
   if (!observed_) return nullptr;
-  const auto it = observed_->objects.find(object);
-  return it == observed_->objects.end() ? nullptr : it->second;
+  return observed_->objects.find(object);
 }
 
 ObjectWriter::Object ObjectWriter::known(const kube::ObjectRef& object) const {
@@ -123,7 +122,7 @@ void ObjectWriter::set(std::shared_ptr<const WantedObjects> wanted,
   drop_seen_newer(now);
   for (const auto& [object, what] : *wanted_) look(object, now);
   for (const auto& [object, seen] : observed_->objects) {
-    if ((!seen->managed.empty() || seen->created) && !wanted_->contains(object)) look(object, now);
+    if ((!seen.managed.empty() || seen.created) && !wanted_->contains(object)) look(object, now);
   }
   std::vector<kube::ObjectRef> gone;
   for (const auto& [object, entry] : entries_) {
@@ -306,10 +305,7 @@ kube::Write ObjectWriter::write_of(const kube::ObjectRef& object, Entry& entry, 
   out.field_manager = options_.field_manager;
   out.force = entry.force;
   const kube::Resource& resource = object.resource;
-  json::object body{
-      {"apiVersion",
-       resource.group.empty() ? resource.version : resource.group + "/" + resource.version},
-      {"kind", resource.kind}};
+  json::object body{{"apiVersion", kube::api_version(resource)}, {"kind", resource.kind.str()}};
   json::object meta;
   const WantedObject* want = wanted(object);
   if (entry.need == Need::Delete) {
@@ -467,7 +463,7 @@ std::optional<Duration> ObjectWriter::looked(const UnderWay& sent, Entry& entry,
 // Once an hour for each kind.
 bool ObjectWriter::tell_refused(const kube::ObjectRef& object, unsigned status, Instant now) {
   const auto [it, first] =
-      told_refused_.try_emplace(object.resource.kind + " " + std::to_string(status), now);
+      told_refused_.try_emplace(object.resource.kind.str() + " " + std::to_string(status), now);
   if (!first && now - it->second < kRefusedToldAgain) return false;
   it->second = now;
   return true;
@@ -495,7 +491,7 @@ std::optional<Duration> ObjectWriter::done(const UnderWay& sent, Entry& entry,
   entry.accepted_for = entry.wanted;
   constexpr std::size_t kMostTold = 100;
   if (told_dropped_.size() < kMostTold &&
-      told_dropped_.insert(sent.object.resource.kind + diff.what.front()).second) {
+      told_dropped_.insert(sent.object.resource.kind.str() + diff.what.front()).second) {
     say(sent.object, "StatusDropped",
         fmt::format("the API server does not keep what Herald writes to it: there is {}; update "
                     "the CustomResourceDefinition, or the server",

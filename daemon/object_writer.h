@@ -23,7 +23,7 @@
 #include "base/time.h"
 #include "daemon/events.h"
 #include "daemon/object_status.h"
-#include "kube/object.h"
+#include "kube/observed.h"
 #include "kube/write.h"
 
 namespace herald::daemon {

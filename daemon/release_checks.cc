@@ -73,7 +73,7 @@ void ReleaseChecks::set(const std::set<ipam::Holding>& awaited, const ipam::Plan
   }
   for (auto& [service, check] : checks) {
     const auto shown = observed.objects.find(service_ref(service));
-    check.shown = shown == observed.objects.end() ? "" : shown->second->resource_version;
+    check.shown = shown ? shown->resource_version : "";
   }
   checks_ = std::move(checks);
 }

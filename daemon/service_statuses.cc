@@ -227,8 +227,8 @@ void ServiceStatuses::add(const Facts& facts, const WantedObjects& before, bool 
     WantedObject& wanted = out[object];
     wanted.status = json::serialize(status);
     wanted.first = service->held != ips;
-    if (const auto seen = observed.objects.find(object); seen != observed.objects.end()) {
-      note(*service, ips, wanted, *seen->second);
+    if (const auto seen = observed.objects.find(object)) {
+      note(*service, ips, wanted, *seen);
     }
     made.emplace_hint(made.end(), decision.service, Made{decision, std::move(entries)});
   }

@@ -152,12 +152,12 @@ void want_cilium_statuses(const DialectView& view, WantedObjects& out) {
   for (const auto& [object, seen] : view.facts().observed.objects) {
     if (object.resource.group != kGroup) continue;
     const ReadObject& read = view.read_from(object);
-    const std::string& kind = object.resource.kind;
+    const std::string_view kind = object.resource.kind;
     json::array conditions;
     if (kind == "CiliumLoadBalancerIPPool") {
       conditions = pool_conditions(view, read);
     } else if (kind == "CiliumL2AnnouncementPolicy") {
-      conditions = l2_conditions(read, seen->status);
+      conditions = l2_conditions(read, seen.status);
     } else if (kind == "CiliumBGPClusterConfig" || kind == "CiliumBGPPeerConfig") {
       conditions = finding_conditions(read);
     } else {

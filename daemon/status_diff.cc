@@ -172,7 +172,7 @@ StatusDiff compare(const WantedObject& wanted, const kube::ObservedObject& seen,
   Comparison comparison(out.what);
   comparison.objects(status.get_object(), there.get_object(), "status");
   if (!seen.managed.empty()) {
-    comparison.leftovers(parse(seen.managed), &status, &there, "status");
+    comparison.leftovers(parse(seen.managed.view()), &status, &there, "status");
   }
   if (!status.get_object().empty()) out.status = json::serialize(status);
   return out;

@@ -10,7 +10,7 @@
 #include <vector>
 
 #include "daemon/object_status.h"
-#include "kube/object.h"
+#include "kube/observed.h"
 
 namespace herald::daemon {
 

@@ -174,7 +174,7 @@ json::object bfd_status(const ReadObject& read) {
 
 json::object status_of(const DialectView& view, const kube::ObjectRef& object,
                        const ReadObject& read) {
-  const std::string& kind = object.resource.kind;
+  const std::string_view kind = object.resource.kind;
   if (kind == "LoadBalancerIPPool") return pool_status(read);
   if (kind == "L2AnnouncementPolicy") return l2_status(view, read);
   if (kind == "BGPAdvertisement") return advertisement_status(view, read);

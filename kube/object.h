@@ -1,20 +1,17 @@
-// kube/object.h: an object of an API server, as its paths name it, and what is seen of those that
-// Herald writes to.
+// kube/object.h: an object of an API server, as its paths name it.
 #pragma once
 
 #include <compare>
-#include <cstdint>
-#include <map>
-#include <memory>
-#include <set>
 #include <string>
+
+#include "base/literal.h"
 
 namespace herald::kube {
 
 // A kind, as the API server serves it: /apis/GROUP/VERSION/[namespaces/NS/]PLURAL; of the core
-// group (empty), /api/VERSION/...
+// group (empty), /api/VERSION/... All those that Herald knows are written in it.
 struct Resource {
-  std::string group, version, plural, kind;
+  Literal group, version, plural, kind;
   bool namespaced = true;
   auto operator<=>(const Resource&) const = default;
 };
@@ -29,29 +26,11 @@ struct ObjectRef {
 std::string path_of(const ObjectRef& object);
 // "/apis/cilium.io/v2/ciliumloadbalancerippools"; ns: empty: of all namespaces.
 std::string path_of(const Resource& resource, const std::string& ns = "");
+// "metallb.io/v1beta1"; "v1" in the core group: apiVersion of its objects.
+std::string api_version(const Resource& resource);
 // "pools.example.com", as its CustomResourceDefinition is called; "services" in the core group.
 std::string name_of(const Resource& resource);
 // "Service default/web": for messages.
 std::string to_string(const ObjectRef& object);
-
-// What was last seen of an object that Herald may write to.
-struct ObservedObject {
-  std::string uid, resource_version;
-  std::int64_t generation = 0;
-  std::string status;  // .status as JSON text; empty: it has none
-  // What of .status is ours, as metadata.managedFields says: the fieldsV1 of our field manager, as
-  // JSON text; empty: nothing. So a new leader knows what an older one wrote.
-  std::string managed;
-  bool created = false;  // our field manager has fields outside of .status: we made the object
-  bool operator==(const ObservedObject&) const = default;
-};
-
-struct Observed {
-  // Of the kinds whose status Herald writes, every object that may be ours to write to, and every
-  // one with something of ours: services of type LoadBalancer, and those with `managed`.
-  std::map<ObjectRef, std::shared_ptr<const ObservedObject>> objects;
-  // name_of() each optional kind that the server has.
-  std::set<std::string> kinds;
-};
 
 }  // namespace herald::kube

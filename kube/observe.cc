@@ -26,7 +26,10 @@ std::string_view text(const json::object& object, std::string_view key) {
 
 ObservedObject observe(const json::object& object, std::string_view field_manager) {
   ObservedObject out;
-  if (const json::value* status = find(object, "status")) out.status = json::serialize(*status);
+  if (const json::value* status = find(object, "status")) {
+    out.status = json::serialize(*status);
+    out.status.shrink_to_fit();  // it grew by doubling, and there are thousands
+  }
   const json::object* meta = child(object, "metadata");
   if (meta == nullptr) return out;
   out.uid = text(*meta, "uid");

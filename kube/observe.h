@@ -6,7 +6,7 @@
 
 #include <boost/json/fwd.hpp>
 
-#include "kube/object.h"
+#include "kube/observed.h"
 
 namespace herald::kube {
 

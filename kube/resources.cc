@@ -7,11 +7,10 @@ using Presence = SourceKind::Presence;
 
 constexpr bool kNamespaced = true, kClusterScoped = false;
 
-SourceKind custom(const std::string& group, const std::vector<std::string>& versions,
-                  const std::string& plural, const std::string& kind, bool namespaced,
-                  bool observed) {
+SourceKind custom(Literal group, const std::vector<Literal>& versions, Literal plural, Literal kind,
+                  bool namespaced, bool observed) {
   SourceKind out;
-  for (const std::string& version : versions) {
+  for (const Literal version : versions) {
     out.versions.push_back({group, version, plural, kind, namespaced});
   }
   out.presence = Presence::ByCrd;
@@ -19,17 +18,17 @@ SourceKind custom(const std::string& group, const std::vector<std::string>& vers
   return out;
 }
 
-SourceKind herald(const std::string& plural, const std::string& kind) {
+SourceKind herald(Literal plural, Literal kind) {
   return custom("herald.io", {"v1alpha1"}, plural, kind, kClusterScoped, true);
 }
 
-SourceKind cilium(const std::vector<std::string>& versions, const std::string& plural,
-                  const std::string& kind, bool observed) {
+SourceKind cilium(const std::vector<Literal>& versions, Literal plural, Literal kind,
+                  bool observed) {
   return custom("cilium.io", versions, plural, kind, kClusterScoped, observed);
 }
 
-SourceKind metallb(const std::vector<std::string>& versions, const std::string& plural,
-                   const std::string& kind, bool observed) {
+SourceKind metallb(const std::vector<Literal>& versions, Literal plural, Literal kind,
+                   bool observed) {
   return custom("metallb.io", versions, plural, kind, kNamespaced, observed);
 }
 
@@ -73,7 +72,7 @@ std::vector<SourceKind> make_kinds() {
   out.push_back(herald("bfdprofiles", "BFDProfile"));
   out.push_back(status_only(herald("nodestatuses", "NodeStatus")));
 
-  const std::vector<std::string> kBoth = {"v2", "v2alpha1"};
+  const std::vector<Literal> kBoth = {"v2", "v2alpha1"};
   out.push_back(cilium(kBoth, "ciliumloadbalancerippools", "CiliumLoadBalancerIPPool", true));
   out.push_back(
       cilium({"v2alpha1"}, "ciliuml2announcementpolicies", "CiliumL2AnnouncementPolicy", true));

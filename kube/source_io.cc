@@ -53,9 +53,7 @@ Reply reply_of(Answer answer) {
 }
 
 config::Manifests::ApiObject named(const ObjectRef& ref) {
-  const Resource& r = ref.resource;
-  return {path_of(ref), r.group.empty() ? r.version : r.group + "/" + r.version, r.kind, ref.ns,
-          ref.name};
+  return {path_of(ref), api_version(ref.resource), ref.resource.kind.str(), ref.ns, ref.name};
 }
 
 class ApiSource : public Source {
@@ -191,7 +189,7 @@ class ApiSource : public Source {
           note(manifests_.set_object(named(put->ref), put->text));
         }
       } else if (const auto* gone = std::get_if<Gone>(&changed.change)) {
-        if (objects_.erase(gone->ref) > 0) observed_changed();
+        if (objects_.erase(gone->ref)) observed_changed();
         if (changed.kind->wanted) {
           const std::lock_guard lock(mutex_);
           note(manifests_.remove_object(named(gone->ref)));
@@ -240,12 +238,13 @@ class ApiSource : public Source {
       seen = std::move(node);
     }
     if (!seen || !may_be_ours(put, *seen)) {
-      if (objects_.erase(put.ref) > 0) observed_changed();
+      if (objects_.erase(put.ref)) observed_changed();
       return;
     }
-    auto& known = objects_[put.ref];
+    seen->managed = managed_.one(std::move(seen->managed));
+    const auto known = objects_.find(put.ref);
     if (known && *known == *seen) return;
-    known = std::make_shared<const ObservedObject>(std::move(*seen));
+    objects_.set(put.ref, std::move(*seen));
     observed_changed();
   }
 
@@ -333,7 +332,8 @@ class ApiSource : public Source {
   Instant last_told_ = Instant();
   std::size_t changes_ = 0;  // since memory was given back
   bool wanted_changed_ = false, observed_changed_ = false, told_ = false;
-  std::map<ObjectRef, std::shared_ptr<const ObservedObject>> objects_;
+  ObservedObjects objects_;
+  SharedTexts managed_;
   std::set<std::string> kinds_;
   std::map<std::string, std::string> unread_;
 

@@ -16,7 +16,7 @@
 #include "base/result.h"
 #include "config/manifests.h"
 #include "kube/access.h"
-#include "kube/object.h"
+#include "kube/observed.h"
 #include "kube/write.h"
 #include "model/desired.h"
 

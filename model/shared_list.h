@@ -34,6 +34,7 @@ class SharedList {
     explicit const_iterator(typename Pointers::const_iterator at) : at_(at) {}
     reference operator*() const { return **at_; }
     pointer operator->() const { return at_->get(); }
+    const std::shared_ptr<const T>& shared() const { return *at_; }
     reference operator[](difference_type n) const { return *at_[n]; }
     const_iterator& operator++() { return ++at_, *this; }
     const_iterator operator++(int) { return const_iterator(at_++); }
@@ -79,6 +80,9 @@ class SharedList {
     return back();
   }
   void pop_back() { pointers_.pop_back(); }
+  const_iterator insert(const_iterator at, std::shared_ptr<const T> object) {
+    return const_iterator(pointers_.insert(at.at_, std::move(object)));
+  }
   const_iterator erase(const_iterator at) { return const_iterator(pointers_.erase(at.at_)); }
   void clear() { pointers_.clear(); }
 

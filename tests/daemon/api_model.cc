@@ -108,7 +108,7 @@ std::string ApiModel::managed_fields(const Object& object) {
 
 std::string ApiModel::json_of(const kube::ObjectRef& ref, const Object& object) const {
   return json::serialize(json::object{
-      {"kind", ref.resource.kind},
+      {"kind", ref.resource.kind.str()},
       {"metadata", json::object{{"name", ref.name},
                                 {"namespace", ref.ns},
                                 {"uid", object.uid},
@@ -269,18 +269,19 @@ std::string ApiModel::json(const kube::ObjectRef& object) const {
 }
 
 kube::Observed ApiModel::observed(const std::string& manager) const {
-  kube::Observed out;
+  std::vector<kube::ObjectRef> gone;
+  for (const auto& [ref, seen] : seen_) {
+    if (!objects_.contains(ref)) gone.push_back(ref);
+  }
+  for (const kube::ObjectRef& ref : gone) seen_.erase(ref);
   for (const auto& [ref, object] : objects_) {
-    auto& seen = seen_[ref];
+    const auto seen = seen_.find(ref);
     if (!seen || seen->resource_version != std::to_string(object.version) ||
         seen->uid != object.uid) {
-      seen = std::make_shared<const kube::ObservedObject>(
-          *kube::observe(json_of(ref, object), manager));
+      seen_.set(ref, *kube::observe(json_of(ref, object), manager));
     }
-    out.objects[ref] = seen;
   }
-  std::erase_if(seen_, [&](const auto& one) { return !objects_.contains(one.first); });
-  return out;
+  return {seen_, {}};
 }
 
 }  // namespace herald::daemon

@@ -61,7 +61,7 @@ class ApiModel {
   std::map<kube::ObjectRef, Object> objects_;
   std::uint64_t version_ = 0, uids_ = 0, changes_ = 0, writes_ = 0;
   // What observed() gave of an object, while it stays the same.
-  mutable std::map<kube::ObjectRef, std::shared_ptr<const kube::ObservedObject>> seen_;
+  mutable kube::ObservedObjects seen_;
 };
 
 }  // namespace herald::daemon

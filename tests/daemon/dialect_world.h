@@ -17,7 +17,7 @@ namespace herald::daemon {
 
 // A kind, as tests name it: its group, version, plural and name.
 struct TestKind {
-  const char *group, *version, *plural, *kind;
+  Literal group, version, plural, kind;
   bool namespaced = false;
 };
 inline constexpr TestKind kHeraldPool{"herald.io", "v1alpha1", "loadbalancerippools",
@@ -67,8 +67,8 @@ class DialectWorld {
     const kube::ObjectRef ref = object(kind, name);
     const std::string ns = ref.ns.empty() ? "" : ", namespace: " + ref.ns;
     manifests.set_file(kube::path_of(ref),
-                       std::string("apiVersion: ") + kind.group + "/" + kind.version +
-                           "\nkind: " + kind.kind + "\nmetadata: {name: " + name + ns +
+                       "apiVersion: " + kube::api_version(ref.resource) +
+                           "\nkind: " + kind.kind.str() + "\nmetadata: {name: " + name + ns +
                            ", creationTimestamp: \"" + created + "\"}\n" + body + "\n");
     see(ref);
     return ref;
@@ -77,7 +77,7 @@ class DialectWorld {
     observed.kinds.insert(kube::name_of(ref.resource));
     kube::ObservedObject seen;
     seen.status = status;
-    observed.objects[ref] = std::make_shared<const kube::ObservedObject>(seen);
+    observed.objects.set(ref, seen);
   }
   void serve(const TestKind& kind) {
     observed.kinds.insert(kube::name_of(object(kind, "").resource));

@@ -502,9 +502,9 @@ TEST(WritingProperty, ConvergesWithFewWrites) {
     const kube::Observed last = api.observed("heraldd");
     for (const auto& [object, is] : last.objects) {
       const auto want = wanted->find(object);
-      const auto status = is->status;
+      const auto status = is.status;
       if (want == wanted->end()) {
-        EXPECT_EQ(is->managed, "") << "seed " << seed << " " << object.name;
+        EXPECT_TRUE(is.managed.empty()) << "seed " << seed << " " << object.name;
       } else {
         const std::size_t at = want->second.status.find("\"reason\"");
         EXPECT_NE(status.find(want->second.status.substr(at, 14)), std::string::npos)

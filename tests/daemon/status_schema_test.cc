@@ -16,8 +16,8 @@ namespace {
 namespace json = boost::json;
 
 config::Value schema_of_status(const TestKind& kind) {
-  std::ifstream in(std::string(HERALD_SOURCE_DIR) + "/deploy/crds/" + kind.plural + ".yaml");
-  EXPECT_TRUE(in.is_open()) << kind.plural;
+  std::ifstream in(std::string(HERALD_SOURCE_DIR) + "/deploy/crds/" + kind.plural.str() + ".yaml");
+  EXPECT_TRUE(in.is_open()) << kind.plural.view();
   const auto yaml = config::parse_yaml(std::string{std::istreambuf_iterator<char>(in), {}});
   const config::Value& version = yaml.documents.at(0).find("spec")->find("versions")->items.at(0);
   return *version.find("schema")->find("openAPIV3Schema")->find("properties")->find("status");
@@ -65,7 +65,7 @@ TEST(StatusSchema, HasEveryFieldThatIsWrittenAndNoOther) {
       {kHeraldBfd, {world.add(kHeraldBfd, "fast", "spec: {}")}},
   };
   for (const auto& c : cases) {
-    SCOPED_TRACE(c.kind.kind);
+    SCOPED_TRACE(c.kind.kind.view());
     const config::Value schema = schema_of_status(c.kind);
     std::set<std::string> seen = {"observedGeneration"};  // by the writer
     for (const kube::ObjectRef& object : c.objects) {

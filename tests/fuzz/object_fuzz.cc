@@ -30,14 +30,14 @@ Manifests::ApiObject object_in(std::string_view text) {
   const herald::kube::Resource* found = &herald::kube::source_kinds().front().versions.front();
   for (const SourceKind& kind : herald::kube::source_kinds()) {
     const auto& first = kind.versions.front();
-    if (kind.wanted && has_word(text, "\"" + first.kind + "\"") && has_word(text, first.group)) {
+    if (kind.wanted && has_word(text, "\"" + first.kind.str() + "\"") &&
+        has_word(text, first.group)) {
       found = &first;
     }
   }
   const std::string ns = found->namespaced ? "default" : "";
-  const std::string api =
-      found->group.empty() ? found->version : found->group + "/" + found->version;
-  return {path_of(herald::kube::ObjectRef{*found, ns, "a"}), api, found->kind, ns, "a"};
+  return {path_of(herald::kube::ObjectRef{*found, ns, "a"}), api_version(*found), found->kind.str(),
+          ns, "a"};
 }
 
 // What is wanted, without what was said about it; and without slices, as those of a service that

@@ -439,7 +439,7 @@ TEST(Reflector, VersionsAreTriedInOrderThenItIsAbsent) {
   s.wait();
   s.reply(200, page(12, {object("a", 3)}));
   EXPECT_THAT(s.take(), ElementsAre("cancel", "list", "watch", "+a@3", "-a"));
-  EXPECT_EQ(s.reflector.resource().version, "v2");
+  EXPECT_EQ(s.reflector.resource().version.view(), "v2");
 }
 
 TEST(Reflector, AKindThatIsNotServedAnyMoreIsKept) {

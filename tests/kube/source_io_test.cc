@@ -76,7 +76,7 @@ class SourceTest : public ::testing::Test {
     const std::lock_guard lock(mutex_);
     if (!observed_) return nullptr;
     for (const auto& [ref, object] : observed_->objects) {
-      if (path_of(ref) == path) return object;
+      if (path_of(ref) == path) return observed_->objects.find(ref);
     }
     return nullptr;
   }
@@ -214,7 +214,7 @@ TEST_F(SourceTest, WritesAreDoneAndSeen) {
   wait_for([&] {
     const auto object = seen(kServices + "web");
     return object && object->status.find("10.0.0.7") != std::string::npos &&
-           object->managed.find("ingress") != std::string::npos;
+           object->managed.view().find("ingress") != std::string_view::npos;
   });
   wait_for([&] { return !desired()->services[0].held.empty(); });
   write.object.name = "nothing";
@@ -244,7 +244,7 @@ TEST_F(SourceTest, WhatANodeTellsOfItselfIsNotTheLeaders) {
   const auto object = seen(kNodeStatuses + "n1");
   ASSERT_NE(object, nullptr);
   EXPECT_FALSE(object->created);
-  EXPECT_EQ(object->managed, "");
+  EXPECT_TRUE(object->managed.empty());
 }
 
 TEST_F(SourceTest, ChangesWithoutEffectAreNotTold) {

@@ -19,10 +19,10 @@ using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 using ::testing::UnorderedElementsAre;
 
-SourceKind kind(const std::string& group, const std::vector<std::string>& versions,
-                const std::string& plural, SourceKind::Presence presence) {
+SourceKind kind(Literal group, const std::vector<Literal>& versions, Literal plural,
+                SourceKind::Presence presence) {
   SourceKind out;
-  for (const std::string& v : versions) out.versions.push_back({group, v, plural, plural, false});
+  for (const Literal v : versions) out.versions.push_back({group, v, plural, plural, false});
   out.presence = presence;
   return out;
 }
@@ -65,9 +65,10 @@ struct World {
       for (const SourceChange& changed : sources.take_changes()) {
         const std::string name = changed.kind->name();
         if (const auto* put = std::get_if<Put>(&changed.change)) {
-          said.push_back("+" + put->ref.resource.version + "/" + name + "/" + put->ref.name);
+          said.push_back("+" + put->ref.resource.version.str() + "/" + name + "/" + put->ref.name);
         } else if (const auto* gone = std::get_if<Gone>(&changed.change)) {
-          said.push_back("-" + gone->ref.resource.version + "/" + name + "/" + gone->ref.name);
+          said.push_back("-" + gone->ref.resource.version.str() + "/" + name + "/" +
+                         gone->ref.name);
         } else {
           said.push_back("synced " + name);
         }
