@@ -30,7 +30,7 @@ struct Memory {
 // count as they were written.
 class Dealer {
  public:
-  Dealer(const std::array<TableDocument, kShards>& shards, std::map<NodeName, std::size_t> counts,
+  Dealer(const std::array<Table::Shard, kShards>& shards, std::map<NodeName, std::size_t> counts,
          const std::array<bool, kShards>& busy, const TablePlan& plan, const Editor& editor,
          const Peers& peers, Instant now)
       : shards_(shards),
@@ -80,7 +80,7 @@ class Dealer {
     if (std::exchange(done_, true)) return;
     for (unsigned s = 0; s < kShards; ++s) {
       if (busy_[s]) continue;
-      for (const auto& [vip, entry] : shards_[s].entries) {
+      for (const auto& [vip, entry] : shards_[s]->entries) {
         if (!entry.owner || !lost(*entry.owner, entry.inc)) continue;
         const auto planned = plan_.find(vip);
         if (planned == plan_.end()) continue;
@@ -97,7 +97,7 @@ class Dealer {
     }
   }
 
-  const std::array<TableDocument, kShards>& shards_;
+  const std::array<Table::Shard, kShards>& shards_;
   const std::array<bool, kShards> busy_;  // before this pass
   std::map<NodeName, std::size_t> counts_;
   const TablePlan& plan_;
@@ -133,11 +133,10 @@ class ShardEdit {
   const std::vector<std::pair<IpAddress, Epoch>>& given_up() const { return given_up_; }
   const std::vector<RefusedMove>& refused_moves() const { return refused_moves_; }
   bool changed() const { return changed_; }
-  TableDocument result() const {
-    TableDocument out = next_;
-    out.rev = out.rev.next();
-    if (reowned_) out.highest = epoch_;
-    return out;
+  TableDocument take_result() {
+    next_.rev = next_.rev.next();
+    if (reowned_) next_.highest = epoch_;
+    return std::move(next_);
   }
 
  private:
@@ -355,31 +354,36 @@ bool same_holdings(const std::map<IpAddress, TableEntry>& a,
 
 }  // namespace
 
-std::array<TableDocument, kShards> Table::initial() {
-  std::array<TableDocument, kShards> out;
-  for (unsigned s = 0; s < kShards; ++s) out[s].shard = s;
+std::array<Table::Shard, kShards> Table::initial() {
+  std::array<Shard, kShards> out;
+  for (unsigned s = 0; s < kShards; ++s) {
+    TableDocument empty;
+    empty.shard = s;
+    out[s] = std::make_shared<const TableDocument>(std::move(empty));
+  }
   return out;
 }
 
-bool Table::on_seen(const TableDocument& document, Instant) {
-  if (document.shard >= kShards || document.rev <= shards_[document.shard].rev) return false;
-  TableDocument& shard = shards_[document.shard];
-  if (!same_holdings(shard.entries, document.entries)) ++holdings_version_;
-  shard = document;
+Table::Shard Table::on_seen(const TableDocument& document, Instant) {
+  if (document.shard >= kShards || document.rev <= shard(document.shard).rev) return nullptr;
+  if (!same_holdings(shard(document.shard).entries, document.entries)) ++holdings_version_;
   ++version_;
-  counts_[document.shard] = owners(shard);
-  return true;
+  counts_[document.shard] = owners(document);
+  return std::exchange(shards_[document.shard], std::make_shared<const TableDocument>(document));
+}
+
+const TableEntry* find(const TableDocument& shard, const IpAddress& vip) {
+  const auto it = shard.entries.find(vip);
+  return it == shard.entries.end() ? nullptr : &it->second;
 }
 
 const TableEntry* Table::find(const IpAddress& vip) const {
-  const auto& entries = shards_[shard_of(vip)].entries;
-  const auto it = entries.find(vip);
-  return it == entries.end() ? nullptr : &it->second;
+  return coord::find(shard(shard_of(vip)), vip);
 }
 
 std::size_t Table::size() const {
   std::size_t n = 0;
-  for (const auto& s : shards_) n += s.entries.size();
+  for (const Shard& s : shards_) n += s->entries.size();
   return n;
 }
 
@@ -396,8 +400,8 @@ bool Table::owns(const NodeName& self, Incarnation inc, const IpAddress& vip) co
 
 std::vector<IpAddress> Table::owned(const NodeName& self, Incarnation inc) const {
   std::vector<IpAddress> out;
-  for (const auto& s : shards_) {
-    for (const auto& [vip, entry] : s.entries) {
+  for (const Shard& s : shards_) {
+    for (const auto& [vip, entry] : s->entries) {
       if (entry.owner == self && entry.inc == inc && !given_up(vip, entry.epoch)) {
         out.push_back(vip);
       }
@@ -438,14 +442,14 @@ void Table::edit(const TablePlan& plan, const Editor& editor, const Peers& peers
   // One step for the owner's next life, which takes back its own at once.
   const Duration turn = kRankStep * (1 + peers.rank(now));
   for (unsigned s = 0; s < kShards; ++s) {
-    if (busy_[s] || settled_[s] == shards_[s].rev) continue;
+    if (busy_[s] || settled_[s] == shard(s).rev) continue;
     if (retry_at_[s] && now < *retry_at_[s]) {
       orphans_due_ = earliest(orphans_due_, retry_at_[s]);
       continue;
     }
     retry_at_[s].reset();
     const bool due = orphans_since_[s] && now >= *orphans_since_[s] + turn;
-    ShardEdit pass(shards_[s], plan, editor, peers, memory, dealer);
+    ShardEdit pass(shard(s), plan, editor, peers, memory, dealer);
     pass.run(due, planned_[s]);
     if (!pass.orphans_left()) {
       orphans_since_[s].reset();
@@ -455,10 +459,10 @@ void Table::edit(const TablePlan& plan, const Editor& editor, const Peers& peers
       if (editor.plan_known) orphans_due_ = earliest(orphans_due_, *orphans_since_[s] + turn);
     }
     if (!pass.changed()) {
-      if (!pass.orphans_left()) settled_[s] = shards_[s].rev;
+      if (!pass.orphans_left()) settled_[s] = shard(s).rev;
       continue;
     }
-    const TableDocument next = pass.result();
+    TableDocument next = pass.take_result();
     for (const auto& [vip, epoch] : pass.given_up()) {
       Epoch& floor = floors_[vip];
       floor = std::max(floor, epoch);
@@ -468,7 +472,7 @@ void Table::edit(const TablePlan& plan, const Editor& editor, const Peers& peers
     refused_moves_.insert(refused_moves_.end(), refused.begin(), refused.end());
     busy_[s] = true;
     counts_written_[s] = owners(next);
-    requests_.push_back(CasDocument{shards_[s].rev, next});
+    requests_.push_back(CasDocument{shard(s).rev, std::move(next)});
   }
 }
 
@@ -505,15 +509,13 @@ void Table::forget_moves() {
   });
 }
 
-void Table::on_cas(const TableDocument& document, CasOutcome outcome, Instant now) {
+Table::Shard Table::on_cas(const TableDocument& document, CasOutcome outcome, Instant now) {
   busy_[document.shard] = false;
-  if (outcome == CasOutcome::Won) {
-    on_seen(document, now);
-    return;
-  }
+  if (outcome == CasOutcome::Won) return on_seen(document, now);
   // Somebody else was there first, or the reply was lost: look, then decide anew.
   retry_at_[document.shard] = now + kRetry;
   requests_.push_back(ReadDocument{table_key(document.shard)});
+  return nullptr;
 }
 
 std::vector<StoreRequest> Table::take_requests() {

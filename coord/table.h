@@ -8,6 +8,7 @@
 
 #include <array>
 #include <map>
+#include <memory>
 #include <optional>
 #include <vector>
 
@@ -19,6 +20,9 @@
 namespace herald::coord {
 
 class Peers;
+
+// The entry of `vip`; null: there is none.
+const TableEntry* find(const TableDocument& shard, const IpAddress& vip);
 
 // What should become of a VIP, as decided from manifests and members.
 struct VipPlan {
@@ -66,13 +70,17 @@ struct RefusedMove {
 
 class Table {
  public:
-  // A2: older revs are dropped. True if the view changed.
-  bool on_seen(const TableDocument& document, Instant now);
+  // A shard, to be kept: it does not change, but another one takes its place.
+  using Shard = std::shared_ptr<const TableDocument>;
+
+  // A2: older revs are dropped. What was there before; null: the view has not changed.
+  Shard on_seen(const TableDocument& document, Instant now);
   void on_listed() { listed_ = true; }
-  void on_cas(const TableDocument& document, CasOutcome outcome, Instant now);
+  Shard on_cas(const TableDocument& document, CasOutcome outcome, Instant now);
 
   bool listed() const { return listed_; }
-  const TableDocument& shard(unsigned s) const { return shards_.at(s); }
+  const TableDocument& shard(unsigned s) const { return *shards_.at(s); }
+  const std::array<Shard, kShards>& shards() const { return shards_; }
   const TableEntry* find(const IpAddress& vip) const;
   std::size_t size() const;
 
@@ -112,7 +120,7 @@ class Table {
   void forget_findings();
   bool given_up(const IpAddress& vip, Epoch epoch) const;
 
-  std::array<TableDocument, kShards> shards_ = initial();
+  std::array<Shard, kShards> shards_ = initial();
   std::array<std::map<NodeName, std::size_t>, kShards> counts_;  // of each shard
   // The same of what is being written, in shards that are busy.
   std::array<std::map<NodeName, std::size_t>, kShards> counts_written_;
@@ -135,7 +143,7 @@ class Table {
   bool listed_ = false;
   std::vector<StoreRequest> requests_;
 
-  static std::array<TableDocument, kShards> initial();
+  static std::array<Shard, kShards> initial();
 };
 
 }  // namespace herald::coord

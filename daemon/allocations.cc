@@ -14,35 +14,37 @@ constexpr Duration kReleaseAfter = 1s;
 constexpr Duration kQuarantine = 10min;
 }  // namespace
 
-const Allocation& Allocations::decide(const Policies& policies, const coord::Table& table,
-                                      const Told& told, Instant now) {
+std::shared_ptr<const Allocation> Allocations::decide(const Policies& policies,
+                                                      const coord::Table& table, const Told& told,
+                                                      Instant now) {
   MadeOf made_of{policies.identity(), table.holdings_version(), told.version};
   if (made_of_ == made_of && !due(now)) return allocation_;
   made_of_ = std::move(made_of);
   ++version_;
   remember_pools(policies, table, told.statuses);
-  allocation_ = allocate(policies, table, remembered_, told.statuses);
+  Allocation out = allocate(policies, table, remembered_, told.statuses);
   if (told.untold != nullptr) {  // the statuses of an API server do not tell of pools
-    for (const ipam::Decision& decision : allocation_.plan.decisions) {
+    for (const ipam::Decision& decision : out.plan.decisions) {
       for (const ipam::GivenIp& given : decision.ips) {
         if (!given.pool.empty()) remembered_.came_from[given.ip] = given.pool;
       }
     }
   }
   ipam::Holdings& pending = remembered_.pending;
-  for (const ipam::Holding& added : allocation_.plan.added) pending.try_emplace(added.ip);
+  for (const ipam::Holding& added : out.plan.added) pending.try_emplace(added.ip);
   std::erase_if(pending, [&](const auto& given) {
-    return table.find(given.first) != nullptr || !allocation_.holdings.contains(given.first);
+    return table.find(given.first) != nullptr || !out.holdings.contains(given.first);
   });
-  for (auto& [ip, services] : pending) services = allocation_.holdings.at(ip);
-  keep_for_now(allocation_, told, now);
-  look_at_the_unowned(policies, table, now);
+  for (auto& [ip, services] : pending) services = out.holdings.at(ip);
+  keep_for_now(out, told, now);
+  out.staying = staying(policies, table, out.holdings, unowned_for_long(policies, table, now));
+  allocation_ = std::make_shared<const Allocation>(std::move(out));
   return allocation_;
 }
 
-// What rests or is in quarantine without a service, and what is about to.
-void Allocations::look_at_the_unowned(const Policies& policies, const coord::Table& table,
-                                      Instant now) {
+// What rests or is in quarantine without a service is looked after: that whose time is over.
+std::set<IpAddress> Allocations::unowned_for_long(const Policies& policies,
+                                                  const coord::Table& table, Instant now) {
   std::map<IpAddress, Stay> stays;
   std::set<IpAddress> over;
   for (unsigned s = 0; s < coord::kShards; ++s) {
@@ -60,7 +62,7 @@ void Allocations::look_at_the_unowned(const Policies& policies, const coord::Tab
     }
   }
   stays_ = std::move(stays);
-  allocation_.staying = staying(policies, table, allocation_.holdings, over);
+  return over;
 }
 
 // The table does not say from which pool an IP is, and the status of a service that got another one
@@ -99,7 +101,7 @@ void Allocations::forget() {
   remembered_ = {};
   stays_.clear();
   made_of_.reset();
-  allocation_ = {};
+  allocation_.reset();
 }
 
 bool Allocations::due(Instant now) const {

@@ -36,9 +36,9 @@ struct Told {
 
 class Allocations {
  public:
-  // As the leader: who gets which IP, now. Good until the next call.
-  const Allocation& decide(const Policies& policies, const coord::Table& table, const Told& told,
-                           Instant now);
+  // As the leader: who gets which IP, now.
+  std::shared_ptr<const Allocation> decide(const Policies& policies, const coord::Table& table,
+                                           const Told& told, Instant now);
   // What is to be released as soon as it is in Told::untold.
   const std::set<ipam::Holding>& awaited() const { return awaited_; }
   // Another one for each allocation that was really made.
@@ -56,12 +56,13 @@ class Allocations {
     bool operator==(const MadeOf&) const = default;
   };
   void keep_for_now(Allocation& allocation, const Told& told, Instant now);
-  void look_at_the_unowned(const Policies& policies, const coord::Table& table, Instant now);
+  std::set<IpAddress> unowned_for_long(const Policies& policies, const coord::Table& table,
+                                       Instant now);
   void remember_pools(const Policies& policies, const coord::Table& table,
                       const Statuses& statuses);
 
   std::optional<MadeOf> made_of_;
-  Allocation allocation_;
+  std::shared_ptr<const Allocation> allocation_;  // null: none was made
   std::uint64_t version_ = 0;
   Remembered remembered_;
   // When what nobody wants is released; none: it is being released.

@@ -120,13 +120,13 @@ void Node::reconcile(Instant now) {
   editor.may_release = policies_.known() && desired_->complete;
 
   const coord::TablePlan* plan = nullptr;
-  const Allocation* allocation = nullptr;
+  std::shared_ptr<const Allocation> allocation;  // as the leader
   if (policies_.known()) {
     if (editor.leads && table_.listed()) {
-      allocation = &allocations_.decide(policies_, table_, told(), now);
+      allocation = allocations_.decide(policies_, table_, told(), now);
     }
     plan = &placing_.plan(
-        policies_, &allocations_, allocation, table_, peers_,
+        policies_, &allocations_, allocation.get(), table_, peers_,
         {cluster_.document().drained, stop_by_ ? std::optional(config_.name) : std::nullopt}, now);
     editor.plan_version = placing_.version();
   }
@@ -156,8 +156,8 @@ void Node::reconcile(Instant now) {
   emit_rights();
   for (auto& request : table_.take_requests()) ask(std::move(request), now);
   if (allocation != nullptr && config_.objects) {
-    objects_.set(
-        {policies_, allocations_, *allocation, table_, peers_, cluster_.document().drained}, now);
+    objects_.set({policies_, allocations_, allocation, table_, peers_, cluster_.document().drained},
+                 now);
   } else if (allocation != nullptr) {
     statuses_.set(allocations_, *allocation, table_, now);
   }

@@ -135,8 +135,9 @@ void Node::see(const coord::Document& document, Instant now) {
                      if (d.node == config_.name) membership_.on_seen(d, now);
                    },
                    [&](const coord::TableDocument& d) {
-                     if (!table_.on_seen(d, now)) return;
-                     tell(transitions_.of_shard(table_, d.shard, peers_));
+                     const auto before = table_.on_seen(d, now);
+                     if (!before) return;
+                     tell(Transitions::of_shard(*before, d, peers_));
                      dirty_ = true;
                    },
                    [&](const coord::LeaderDocument& d) {
@@ -248,8 +249,8 @@ void Node::answer(const StoreRequests::Asked& asked, const coord::StoreReply& re
               }
             },
             [&](const coord::TableDocument& d) {
-              table_.on_cas(d, outcome, now);
-              tell(transitions_.of_shard(table_, d.shard, peers_));
+              const auto before = table_.on_cas(d, outcome, now);
+              if (before) tell(Transitions::of_shard(*before, d, peers_));
               dirty_ = true;
             },
             [&](const coord::LeaderDocument& d) { election_.on_cas(d, outcome, now); },

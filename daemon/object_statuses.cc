@@ -85,7 +85,7 @@ const Statuses& ObjectStatuses::statuses() const {
 
 void ObjectStatuses::set(const Facts& facts, Instant now) {
   if (!observed_) return;
-  checks_.set(facts.allocations.awaited(), facts.allocation.plan, *observed_, now);
+  checks_.set(facts.allocations.awaited(), facts.allocation->plan, *observed_, now);
   MadeOf made_of{facts.policies.identity(),   observed_,
                  facts.allocations.version(), facts.table.version(),
                  facts.peers.version(),       facts.drained};
@@ -97,7 +97,7 @@ void ObjectStatuses::set(const Facts& facts, Instant now) {
   made_ = now;
   made_of_ = std::move(made_of);
   const bool all =
-      !wanted_ || facts.allocation.plan.decisions.size() < kMany || now >= all_made_ + kBetweenAll;
+      !wanted_ || facts.allocation->plan.decisions.size() < kMany || now >= all_made_ + kBetweenAll;
   if (all) {
     all_made_ = now;
   } else {
@@ -110,7 +110,7 @@ void ObjectStatuses::set(const Facts& facts, Instant now) {
       wanted_ ? *wanted_ : kNone, all, now, *wanted);
   if (all) {
     of_dialects_.clear();
-    dialects_.add({*observed_, facts.policies, &facts.allocation.plan.pools, facts.table,
+    dialects_.add({*observed_, facts.policies, &facts.allocation->plan.pools, facts.table,
                    facts.peers, facts.drained, now},
                   of_dialects_);
   }

@@ -40,7 +40,7 @@ class ObjectStatuses {
   struct Facts {
     const Policies& policies;
     const Allocations& allocations;
-    const Allocation& allocation;
+    const std::shared_ptr<const Allocation>& allocation;
     const coord::Table& table;
     const coord::Peers& peers;
     const std::set<NodeName>& drained;

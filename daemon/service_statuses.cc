@@ -3,6 +3,7 @@
 #include <fmt/core.h>
 
 #include <algorithm>
+#include <map>
 #include <utility>
 
 #include <boost/json.hpp>
@@ -49,12 +50,12 @@ std::vector<IpAddress> in_order(const Service& service, const ipam::Decision& de
 }
 
 json::object announced(const std::vector<IpAddress>& ips,
-                       const std::vector<coord::TableEntry>& entries, AnnouncedBy& by) {
+                       const std::vector<const coord::TableEntry*>& entries, AnnouncedBy& by) {
   if (ips.empty()) return condition(kAnnounced, false, "NoIP", "the service has no IP");
   std::string reason;
   std::vector<std::string> messages;
   for (std::size_t i = 0; i < ips.size(); ++i) {
-    AnnouncedBy::Answer answer = by.of(ips[i], entries[i]);
+    AnnouncedBy::Answer answer = by.of(ips[i], *entries[i]);
     if (!answer.announced && reason.empty()) reason = answer.reason;
     messages.push_back(std::move(answer.message));
   }
@@ -168,6 +169,46 @@ void ServiceStatuses::note(const Service& service, const std::vector<IpAddress>&
       told ? fmt::format("{} (was: {})", now->message, before->message) : now->message);
 }
 
+namespace {
+
+// What was decided and in the table when statuses were made last.
+class Former {
+ public:
+  using Shards = std::array<coord::Table::Shard, coord::kShards>;
+  Former(const Allocation* then, const Allocation& now, const Shards& shards,
+         const coord::Table& table)
+      : same_decisions_(then == &now), shards_(shards), table_(table) {
+    if (then == nullptr || same_decisions_) return;
+    for (const ipam::Decision& d : then->plan.decisions) decisions_.emplace(d.service, &d);
+  }
+
+  // This is what the service was told of then, and its IPs were in the table as they are now.
+  bool had(const ipam::Decision& decision) const {
+    if (!same_decisions_) {
+      const auto it = decisions_.find(decision.service);
+      if (it == decisions_.end() || *it->second != decision) return false;
+    }
+    return std::all_of(decision.ips.begin(), decision.ips.end(),
+                       [&](const ipam::GivenIp& given) { return same_entry(given.ip); });
+  }
+
+ private:
+  bool same_entry(const IpAddress& ip) const {
+    const unsigned s = coord::shard_of(ip);
+    if (shards_[s] == table_.shards()[s]) return true;
+    const coord::TableEntry* was = coord::find(*shards_[s], ip);
+    const coord::TableEntry* is = table_.find(ip);
+    return was != nullptr && is != nullptr && *was == *is;
+  }
+
+  bool same_decisions_;
+  std::map<ObjectName, const ipam::Decision*> decisions_;
+  const Shards& shards_;
+  const coord::Table& table_;
+};
+
+}  // namespace
+
 void ServiceStatuses::add(const Facts& facts, const WantedObjects& before, bool all, Instant now,
                           WantedObjects& out) {
   const auto& [policies, allocation, table, peers, drained, observed] = facts;
@@ -175,32 +216,29 @@ void ServiceStatuses::add(const Facts& facts, const WantedObjects& before, bool 
   MadeOf made_of{policies.identity(), eligible_members(peers, std::nullopt, now), drained, cilium};
   const bool same = made_of_ && (!all || made_of_ == made_of);
   if (!same) made_of_ = made_of;
+  const Former former(allocation_.get(), *allocation, shards_, table);
   std::optional<AnnouncedBy> by;  // costs something, and is mostly not asked
-  std::map<ObjectName, Made> made;
-  for (const ipam::Decision& decision : allocation.plan.decisions) {
+  for (const ipam::Decision& decision : allocation->plan.decisions) {
     const Service* service = policies.service(decision.service);
     if (service == nullptr) continue;
     const std::vector<IpAddress> ips = in_order(*service, decision);
-    std::vector<coord::TableEntry> entries;
+    std::vector<const coord::TableEntry*> entries;
     bool recorded = true;
     for (const IpAddress& ip : ips) {
       const coord::TableEntry* entry = table.find(ip);
       recorded = recorded && entry != nullptr && contains(entry->services, decision.service);
-      if (recorded) entries.push_back(*entry);
+      if (recorded) entries.push_back(entry);
     }
     const kube::ObjectRef object = service_ref(decision.service);
-    auto known = made_.extract(decision.service);
     if (!recorded) {
       WantedObject wait;
       wait.wait = true;
       out[object] = std::move(wait);
       continue;
     }
-    if (!known.empty() && same && known.mapped().decision == decision &&
-        known.mapped().entries == entries) {
+    if (same && former.had(decision)) {
       if (const auto said = before.find(object); said != before.end() && !said->second.wait) {
         out.insert(*said);
-        made.insert(std::move(known));
         continue;
       }
     }
@@ -226,13 +264,14 @@ void ServiceStatuses::add(const Facts& facts, const WantedObjects& before, bool 
     }
     WantedObject& wanted = out[object];
     wanted.status = json::serialize(status);
+    wanted.status.shrink_to_fit();  // it grew by doubling, and there are thousands
     wanted.first = service->held != ips;
     if (const auto seen = observed.objects.find(object)) {
       note(*service, ips, wanted, *seen);
     }
-    made.emplace_hint(made.end(), decision.service, Made{decision, std::move(entries)});
   }
-  made_ = std::move(made);
+  allocation_ = allocation;
+  shards_ = table.shards();
 }
 
 }  // namespace herald::daemon

@@ -5,7 +5,7 @@
 // anew only when something that its status tells of has changed.
 #pragma once
 
-#include <map>
+#include <array>
 #include <memory>
 #include <optional>
 #include <string>
@@ -23,7 +23,7 @@ class ServiceStatuses {
  public:
   struct Facts {
     const Policies& policies;
-    const Allocation& allocation;
+    const std::shared_ptr<const Allocation>& allocation;
     const coord::Table& table;
     const coord::Peers& peers;
     const std::set<NodeName>& drained;
@@ -36,10 +36,7 @@ class ServiceStatuses {
            WantedObjects& out);
   // What has changed against what the objects' statuses say, for kubectl describe.
   std::vector<ObjectEvent> take_events() { return std::exchange(events_, {}); }
-  void forget() {
-    made_.clear();
-    events_.clear();
-  }
+  void forget() { *this = {}; }
 
  private:
   struct MadeOf {  // for all services
@@ -49,15 +46,13 @@ class ServiceStatuses {
     bool cilium = false;
     bool operator==(const MadeOf&) const = default;
   };
-  struct Made {
-    ipam::Decision decision;
-    std::vector<coord::TableEntry> entries;
-  };
   std::optional<MadeOf> made_of_;
+  // These as well, of which each service has its own part.
+  std::shared_ptr<const Allocation> allocation_;
+  std::array<coord::Table::Shard, coord::kShards> shards_;
   void note(const Service& service, const std::vector<IpAddress>& ips, const WantedObject& wanted,
             const kube::ObservedObject& seen);
 
-  std::map<ObjectName, Made> made_;
   std::vector<ObjectEvent> events_;
 };
 

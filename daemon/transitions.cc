@@ -89,27 +89,51 @@ std::vector<Log> Transitions::of_members(const coord::Peers& peers) {
   return out;
 }
 
-std::vector<Log> Transitions::of_shard(const coord::Table& table, unsigned shard,
-                                       const coord::Peers& peers) {
-  Seats now;
-  for (const auto& [vip, entry] : table.shard(shard).entries) {
-    now[vip] = {entry.owner, entry.kept_for, entry.quarantine};
-  }
-  const auto before = std::exchange(seats_[shard], now);
+namespace {
 
+// Why an IP is not announced although nobody else has it.
+void tell_rest(const coord::TableDocument& before, const coord::TableDocument& now,
+               std::vector<Log>& out) {
+  static const coord::TableEntry kNone;
+  for (const auto& [vip, entry] : now.entries) {
+    const coord::TableEntry* had = coord::find(before, vip);
+    const coord::TableEntry& was = had == nullptr ? kNone : *had;
+    if (entry.quarantine && entry.quarantine != was.quarantine) {
+      out.push_back(warning(
+          fmt::format("ip {} is quarantined: {} uses it, seen by {} on {}; stop that station or "
+                      "give it another address",
+                      to_string(vip), to_string(entry.quarantine->station),
+                      entry.quarantine->node.str(), entry.quarantine->link)));
+    } else if (!entry.quarantine && was.quarantine) {
+      out.push_back(info(fmt::format("ip {} is out of quarantine: {} does not answer any more",
+                                     to_string(vip), to_string(was.quarantine->station))));
+    }
+    if (entry.kept_for && entry.kept_for != was.kept_for) {
+      out.push_back(info(
+          fmt::format("ip {} rests: kept for {}", to_string(vip), to_string(*entry.kept_for))));
+    }
+  }
+}
+
+}  // namespace
+
+std::vector<Log> Transitions::of_shard(const coord::TableDocument& before,
+                                       const coord::TableDocument& now, const coord::Peers& peers) {
   // from, to -> the IPs. Whoever is new comes from nobody, whoever is gone goes there.
   std::map<std::pair<std::string, std::string>, std::vector<std::string>> ways;
-  for (const auto& [vip, seat] : now) {
-    const auto had = before.find(vip);
-    const std::string from = had == before.end() ? "" : name_of(had->second.owner);
-    if (from != name_of(seat.owner)) ways[{from, name_of(seat.owner)}].push_back(to_string(vip));
+  for (const auto& [vip, entry] : now.entries) {
+    const coord::TableEntry* had = coord::find(before, vip);
+    if (had != nullptr && had->owner == entry.owner) continue;
+    const std::string from = had == nullptr ? "" : name_of(had->owner);
+    ways[{from, name_of(entry.owner)}].push_back(to_string(vip));
   }
-  for (const auto& [vip, seat] : before) {
-    if (!now.contains(vip)) ways[{name_of(seat.owner), ""}].push_back(to_string(vip));
+  for (const auto& [vip, entry] : before.entries) {
+    if (coord::find(now, vip) == nullptr)
+      ways[{name_of(entry.owner), ""}].push_back(to_string(vip));
   }
 
   std::vector<Log> out;
-  of_rest(before, now, out);
+  tell_rest(before, now, out);
   for (const auto& [way, vips] : ways) {
     const auto& [from, to] = way;
     const coord::MemberDocument* source = peers.find(NodeName(from));
@@ -125,28 +149,6 @@ std::vector<Log> Transitions::of_shard(const coord::Table& table, unsigned shard
     }
   }
   return out;
-}
-
-// Why an IP is not announced although nobody else has it.
-void Transitions::of_rest(const Seats& before, const Seats& now, std::vector<Log>& out) {
-  for (const auto& [vip, seat] : now) {
-    const auto had = before.find(vip);
-    const Seat was = had == before.end() ? Seat{} : had->second;
-    if (seat.quarantine && seat.quarantine != was.quarantine) {
-      out.push_back(warning(
-          fmt::format("ip {} is quarantined: {} uses it, seen by {} on {}; stop that station or "
-                      "give it another address",
-                      to_string(vip), to_string(seat.quarantine->station),
-                      seat.quarantine->node.str(), seat.quarantine->link)));
-    } else if (!seat.quarantine && was.quarantine) {
-      out.push_back(info(fmt::format("ip {} is out of quarantine: {} does not answer any more",
-                                     to_string(vip), to_string(was.quarantine->station))));
-    }
-    if (seat.kept_for && seat.kept_for != was.kept_for) {
-      out.push_back(
-          info(fmt::format("ip {} rests: kept for {}", to_string(vip), to_string(*seat.kept_for))));
-    }
-  }
 }
 
 void History::add(const Log& said, Instant at) {

@@ -28,7 +28,8 @@ class Transitions {
   // The other members: come, silent, given up, revoked, left.
   std::vector<Log> of_members(const coord::Peers& peers);
   // The owner of each IP of a shard; many that go the same way are told as one.
-  std::vector<Log> of_shard(const coord::Table& table, unsigned shard, const coord::Peers& peers);
+  static std::vector<Log> of_shard(const coord::TableDocument& before,
+                                   const coord::TableDocument& now, const coord::Peers& peers);
 
  private:
   struct Member {
@@ -41,15 +42,6 @@ class Transitions {
   NodeName self_;
   std::optional<std::vector<coord::GuardRef>> guards_;  // last said of this node; none: no right
   std::map<NodeName, Member> members_;
-  // What was last said of an IP.
-  struct Seat {
-    std::optional<NodeName> owner;
-    std::optional<ObjectName> kept_for;
-    std::optional<coord::Quarantine> quarantine;
-  };
-  using Seats = std::map<IpAddress, Seat>;
-  static void of_rest(const Seats& before, const Seats& now, std::vector<Log>& out);
-  std::map<unsigned, Seats> seats_;
 };
 
 // The newest sentences, numbered from 1.

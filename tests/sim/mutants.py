@@ -112,7 +112,9 @@ MUTANTS = [
     ("announced-while-it-is-probed", "probe", L2_SPEAKER, [
         ("if (!is_free(unproven)) continue;", "")], WHOLE),
     ("a-status-before-the-table", "T5", SERVICES, [
-        ("if (!recorded) {", "entries.resize(ips.size());\n    if (false) {")], WHOLE),
+        ("if (!recorded) {",
+         "static const coord::TableEntry kNone;\n    entries.resize(ips.size(), &kNone);\n"
+         "    if (false) {")], WHOLE),
     ("released-by-what-the-watch-shows", "T5", ALLOCATIONS, [
         ("if (told.untold == nullptr || told.untold->contains(holding)) {", "if (true) {")],
      OBJECTS),
@@ -124,7 +126,7 @@ MUTANTS = [
         ("it->in_flight = false;\n      next_read_ = now + retry_delay();", "it->in_flight = false;")],
      WHOLE),
     ("an-older-table-after-a-newer-one", "A2", TABLE, [
-        ("document.rev <= shards_[document.shard].rev", "document.rev == shards_[document.shard].rev")],
+        ("document.rev <= shard(document.shard).rev", "document.rev == shard(document.shard).rev")],
      UNIT),
 ]
 
