@@ -14,6 +14,7 @@
 
 #include "base/bytes.h"
 #include "base/names.h"
+#include "base/rare.h"
 #include "base/time.h"
 #include "model/labels.h"
 #include "net/ip.h"
@@ -101,12 +102,12 @@ struct TableEntry {
   Incarnation inc;  // of the owner
   Epoch epoch;      // rises with every change of owner
   Wish wish = Wish::Keep;
-  std::optional<NodeName> move_to;  // set if and only if the wish is Move
+  Rare<NodeName> move_to;  // set if and only if the wish is Move
   // It rests: no service has it, and none but this one gets it until the leader takes it away.
-  std::optional<ObjectName> kept_for = std::nullopt;
+  Rare<ObjectName> kept_for = std::nullopt;
   // It has never been announced: its owner looks first whether somebody else uses it.
   bool unproven = false;
-  std::optional<Quarantine> quarantine = std::nullopt;  // somebody does, as far as is known
+  Rare<Quarantine> quarantine = std::nullopt;  // somebody does, as far as is known
 
   bool must_probe() const { return unproven || quarantine.has_value(); }
   bool operator==(const TableEntry&) const = default;

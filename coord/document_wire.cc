@@ -349,8 +349,9 @@ TableEntry read_entry(const Cursor& in) {
   }
   entry.unproven = in.if_there("unproven").boolean();
   if (const Cursor seen = in.if_there("quarantine"); seen.is_there()) {
-    entry.quarantine = {seen["station"].parsed<MacAddress>("a MAC address"),
-                        NodeName(seen["node"].name()), seen["link"].string(kMaxNameBytes)};
+    entry.quarantine =
+        Quarantine{seen["station"].parsed<MacAddress>("a MAC address"),
+                   NodeName(seen["node"].name()), seen["link"].string(kMaxNameBytes)};
   }
   return entry;
 }

@@ -7,9 +7,9 @@
 #include <map>
 #include <optional>
 #include <string_view>
-#include <vector>
 
 #include "base/names.h"
+#include "base/shared_vector.h"
 #include "net/ip.h"
 
 namespace herald::coord {
@@ -23,8 +23,10 @@ std::uint64_t placement_hash(std::string_view node, const IpAddress& vip);
 struct Candidate {
   NodeName node;
   int preference = 0;
+  auto operator<=>(const Candidate&) const = default;
 };
-std::optional<NodeName> choose_owner(const IpAddress& vip, const std::vector<Candidate>& candidates,
+using Candidates = SharedVector<Candidate>;  // most VIPs have the same
+std::optional<NodeName> choose_owner(const IpAddress& vip, const Candidates& candidates,
                                      const std::map<NodeName, std::size_t>& owned);
 
 }  // namespace herald::coord

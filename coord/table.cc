@@ -1,6 +1,7 @@
 #include "coord/table.h"
 
 #include <algorithm>
+#include <iterator>
 #include <utility>
 
 #include "coord/peers.h"
@@ -62,8 +63,9 @@ class Dealer {
  private:
   std::optional<NodeName> pick(const IpAddress& vip, const VipPlan& planned) const {
     if (!editor_.leaving) return choose_owner(vip, planned.candidates, counts_);
-    auto others = planned.candidates;
-    std::erase_if(others, [&](const Candidate& c) { return c.node == editor_.self; });
+    std::vector<Candidate> others;
+    std::copy_if(planned.candidates.begin(), planned.candidates.end(), std::back_inserter(others),
+                 [&](const Candidate& c) { return c.node != editor_.self; });
     return choose_owner(vip, others, counts_);
   }
 
@@ -259,7 +261,7 @@ class ShardEdit {
     wish(entry, unwanted ? TableEntry::Wish::Release : TableEntry::Wish::Keep);
   }
 
-  void wish(TableEntry& entry, TableEntry::Wish what, std::optional<NodeName> to = std::nullopt) {
+  void wish(TableEntry& entry, TableEntry::Wish what, Rare<NodeName> to = std::nullopt) {
     entry.wish = what;
     entry.move_to = std::move(to);
     changed_ = true;
@@ -278,8 +280,8 @@ class ShardEdit {
   // nullopt: it may not own the VIP now.
   std::optional<NodeName> move_target(const TableEntry& entry, const VipPlan& planned) const {
     const bool leaving_self = editor_.leaving && entry.move_to == editor_.self;
-    if (entry.move_to == entry.owner || leaving_self) return std::nullopt;
-    return is_candidate(planned, *entry.move_to) ? entry.move_to : std::nullopt;
+    if (*entry.move_to == *entry.owner || leaving_self) return std::nullopt;
+    return is_candidate(planned, *entry.move_to) ? std::optional(*entry.move_to) : std::nullopt;
   }
 
   void refuse_move(const IpAddress& vip, TableEntry& entry) {
@@ -424,9 +426,13 @@ void Table::edit(const TablePlan& plan, const Editor& editor, const Peers& peers
   if (!listed_) return;
   forget_moves();
   forget_findings();
-  if (editor.plan_version == 0 || editor.plan_version != settled_for_.plan_version) {
-    for (auto& vips : planned_) vips.clear();
-    for (const auto& [vip, planned] : plan) planned_[shard_of(vip)].push_back(vip);
+  const bool other_plan =
+      editor.plan_version == 0 || editor.plan_version != settled_for_.plan_version;
+  if (other_plan || editor.leads != settled_for_.leads) {
+    planned_ = {};  // who does not lead adds nothing
+    for (const auto& [vip, planned] : plan) {
+      if (editor.leads) planned_[shard_of(vip)].push_back(vip);
+    }
   }
   if (editor.plan_version == 0 || editor != settled_for_ || peers.version() != settled_peers_) {
     settled_.fill(std::nullopt);
@@ -483,7 +489,7 @@ void Table::wish_move(const IpAddress& vip, const NodeName& to) {
   settled_[shard_of(vip)].reset();
 }
 
-void Table::found(const IpAddress& vip, std::optional<Quarantine> quarantine) {
+void Table::found(const IpAddress& vip, Rare<Quarantine> quarantine) {
   const TableEntry* entry = find(vip);
   if (entry == nullptr) return;
   findings_[vip] = {entry->epoch, std::move(quarantine)};

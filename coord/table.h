@@ -26,12 +26,12 @@ const TableEntry* find(const TableDocument& shard, const IpAddress& vip);
 
 // What should become of a VIP, as decided from manifests and members.
 struct VipPlan {
-  std::vector<ObjectName> services;   // sorted; empty: no service wants it
-  std::vector<Candidate> candidates;  // who may own it: eligible, unrevoked, heard
+  std::vector<ObjectName> services;  // sorted; empty: no service wants it
+  Candidates candidates;             // who may own it: eligible, unrevoked, heard
   // No service wants it, and it is not free yet: it rests for this one, or is in quarantine. Its
   // owner gives it up, and the entry stays as long as the plan says so.
   bool stays = false;
-  std::optional<ObjectName> kept_for = std::nullopt;
+  Rare<ObjectName> kept_for = std::nullopt;
   bool probe = false;   // before it is announced first
   bool in_use = false;  // somebody announces it already and hands it over: a new entry is proven
   bool routed = false;  // it serves by BGP alone: no reason to probe it later, when it serves
@@ -59,8 +59,8 @@ struct AskedMove {
 };
 // What an owner has found out about a VIP that it had to probe, on its way into the table.
 struct Finding {
-  Epoch epoch;                           // it is the owner under this one
-  std::optional<Quarantine> quarantine;  // none: nobody else uses it
+  Epoch epoch;                  // it is the owner under this one
+  Rare<Quarantine> quarantine;  // none: nobody else uses it
 };
 // A wish that the owner did not fulfil: `to` may not own the VIP, or not any more.
 struct RefusedMove {
@@ -108,7 +108,7 @@ class Table {
   void forget_move(const IpAddress& vip) { asked_moves_.erase(vip); }
 
   // This node owns `vip` and has probed it: edit() writes into the shard what it found.
-  void found(const IpAddress& vip, std::optional<Quarantine> quarantine);
+  void found(const IpAddress& vip, Rare<Quarantine> quarantine);
 
   // When edit() would have something to do that it has not now (orphans that wait for their turn).
   std::optional<Instant> next_deadline() const { return orphans_due_; }
@@ -125,7 +125,7 @@ class Table {
   // The same of what is being written, in shards that are busy.
   std::array<std::map<NodeName, std::size_t>, kShards> counts_written_;
   std::uint64_t holdings_version_ = 0, version_ = 0;
-  std::array<std::vector<IpAddress>, kShards> planned_;  // the VIPs of the plan, by shard
+  std::array<std::vector<IpAddress>, kShards> planned_;  // the VIPs of a leader's plan
   // The revs in which there was nothing to do for this editor, with peers of this version.
   std::array<std::optional<Revision>, kShards> settled_;
   Editor settled_for_;

@@ -21,15 +21,9 @@ std::shared_ptr<const Allocation> Allocations::decide(const Policies& policies,
   if (made_of_ == made_of && !due(now)) return allocation_;
   made_of_ = std::move(made_of);
   ++version_;
-  remember_pools(policies, table, told.statuses);
+  remember_pools(policies, table, told);
   Allocation out = allocate(policies, table, remembered_, told.statuses);
-  if (told.untold != nullptr) {  // the statuses of an API server do not tell of pools
-    for (const ipam::Decision& decision : out.plan.decisions) {
-      for (const ipam::GivenIp& given : decision.ips) {
-        if (!given.pool.empty()) remembered_.came_from[given.ip] = given.pool;
-      }
-    }
-  }
+  if (told.untold != nullptr) forget_pools_of(out.plan);
   ipam::Holdings& pending = remembered_.pending;
   for (const ipam::Holding& added : out.plan.added) pending.try_emplace(added.ip);
   std::erase_if(pending, [&](const auto& given) {
@@ -68,10 +62,26 @@ std::set<IpAddress> Allocations::unowned_for_long(const Policies& policies,
 // The table does not say from which pool an IP is, and the status of a service that got another one
 // does not tell of the one before.
 void Allocations::remember_pools(const Policies& policies, const coord::Table& table,
-                                 const Statuses& statuses) {
+                                 const Told& told) {
   auto& came_from = remembered_.came_from;
+  if (told.untold != nullptr && allocation_) {  // an API server's statuses do not tell of pools
+    for (const ipam::Decision& decision : allocation_->plan.decisions) {
+      for (const ipam::GivenIp& given : decision.ips) {
+        if (!given.pool.empty()) came_from[given.ip] = given.pool;
+      }
+    }
+  }
   std::erase_if(came_from, [&](const auto& known) { return table.find(known.first) == nullptr; });
-  for (auto& [ip, pool] : pools_told(policies, statuses)) came_from[ip] = pool;
+  for (auto& [ip, pool] : pools_told(policies, told.statuses)) came_from[ip] = pool;
+}
+
+// What the plan says itself, and will be asked for the next time.
+void Allocations::forget_pools_of(const ipam::Plan& plan) {
+  for (const ipam::Decision& decision : plan.decisions) {
+    for (const ipam::GivenIp& given : decision.ips) {
+      if (!given.pool.empty()) remembered_.came_from.erase(given.ip);
+    }
+  }
 }
 
 // A leader whose manifests are a moment behind the others' must not free what they have just given.

@@ -58,8 +58,8 @@ class Allocations {
   void keep_for_now(Allocation& allocation, const Told& told, Instant now);
   std::set<IpAddress> unowned_for_long(const Policies& policies, const coord::Table& table,
                                        Instant now);
-  void remember_pools(const Policies& policies, const coord::Table& table,
-                      const Statuses& statuses);
+  void remember_pools(const Policies& policies, const coord::Table& table, const Told& told);
+  void forget_pools_of(const ipam::Plan& plan);
 
   std::optional<MadeOf> made_of_;
   std::shared_ptr<const Allocation> allocation_;  // null: none was made

@@ -159,11 +159,10 @@ Allocation allocate(const Policies& policies, const coord::Table& table,
   return out;
 }
 
-std::map<IpAddress, std::optional<ObjectName>> staying(const Policies& policies,
-                                                       const coord::Table& table,
-                                                       const ipam::Holdings& holdings,
-                                                       const std::set<IpAddress>& over) {
-  std::map<IpAddress, std::optional<ObjectName>> out;
+std::map<IpAddress, Rare<ObjectName>> staying(const Policies& policies, const coord::Table& table,
+                                              const ipam::Holdings& holdings,
+                                              const std::set<IpAddress>& over) {
+  std::map<IpAddress, Rare<ObjectName>> out;
   for_each_entry(table, [&](const IpAddress& vip, const coord::TableEntry& entry) {
     if (holdings.contains(vip) || over.contains(vip)) return;
     if (entry.quarantine) {
@@ -258,6 +257,8 @@ coord::TablePlan place(const Policies& policies, const ipam::Holdings& holdings,
   }
 
   coord::TablePlan plan;
+  std::set<coord::Candidates> known;
+  const auto chosen = [&] { return *known.insert(candidates(chairs)).first; };
   for (const auto& [vip, services] : holdings) {
     coord::VipPlan planned;
     planned.services = services;
@@ -281,14 +282,14 @@ coord::TablePlan place(const Policies& policies, const ipam::Holdings& holdings,
       const bool foreign = home != homes.end() && home->second.node != chairs[i].node;
       if (foreign && chairs[i].seat.may()) chairs[i].seat.why = Hold::NoEligibleNode;
     }
-    planned.candidates = candidates(chairs);
+    planned.candidates = chosen();
     if (exclusives && planned.candidates.empty()) {
       const auto wanted = policies.bgp_picks(vip, services);
       for (std::size_t i = 0; i < scopes.size(); ++i) {
         chairs[i].seat = {};
         if (exclusive[i].may(wanted, vip.family())) chairs[i].seat.why = Hold::None;
       }
-      planned.candidates = candidates(chairs);
+      planned.candidates = chosen();
     }
     plan.emplace_hint(plan.end(), vip, std::move(planned));
   }

@@ -22,7 +22,7 @@ struct Allocation {
   ipam::Holdings holdings;  // after the plan, with external IPs
   // IPs of the table that no service has any more and that are not free yet: they rest for one, or
   // are in quarantine.
-  std::map<IpAddress, std::optional<ObjectName>> staying;
+  std::map<IpAddress, Rare<ObjectName>> staying;
   std::vector<RefusedExternal> refused_external;
 };
 // What a leader remembers beside the documents.
@@ -42,10 +42,9 @@ Allocation allocate(const Policies& policies, const coord::Table& table,
                     const Remembered& remembered, const Statuses& statuses);
 // Of the table's IPs that `holdings` lacks, those that are not free yet; `over`: they are, as their
 // rest or quarantine has lasted long enough.
-std::map<IpAddress, std::optional<ObjectName>> staying(const Policies& policies,
-                                                       const coord::Table& table,
-                                                       const ipam::Holdings& holdings,
-                                                       const std::set<IpAddress>& over);
+std::map<IpAddress, Rare<ObjectName>> staying(const Policies& policies, const coord::Table& table,
+                                              const ipam::Holdings& holdings,
+                                              const std::set<IpAddress>& over);
 // Who uses an IP: "02:00:00:00:00:09, seen by n1 on eth0".
 std::string who_uses(const coord::Quarantine& quarantine);
 

@@ -108,7 +108,7 @@ namespace {
 
 // Why members that are not among `eligible` may not own it, and where it is wished to go.
 void tell_others(const View& view, const IpAddress& ip, const coord::TableEntry& entry,
-                 const std::vector<coord::Candidate>& eligible, Story& story) {
+                 const coord::Candidates& eligible, Story& story) {
   const Node& node = view.node();
   for (const auto& [name, peer] : node.peers().all()) {
     if (std::any_of(eligible.begin(), eligible.end(),

@@ -46,6 +46,11 @@ std::string where(const Backends& backends) {
 
 std::vector<RefusedExternal> refused_external_ips(const View& view) {
   if (!view.policies().known()) return {};
+  const auto& services = view.desired().services;
+  if (std::all_of(services.begin(), services.end(),
+                  [](const Service& s) { return s.external_ips.empty(); })) {
+    return {};
+  }
   ipam::Holdings held = holdings_of(view.node().table());
   return take_external_ips(view.policies(), view.node().statuses(), held).refused;
 }

@@ -28,6 +28,7 @@ ObjectStatuses::ObjectStatuses(const std::string& field_manager, const NodeName&
 
 void ObjectStatuses::on_seen(std::shared_ptr<const kube::Observed> observed) {
   observed_ = std::move(observed);
+  statuses_.reset();
   events_.set_node_uid(uid_of(node_ref(self_)));
 }
 
@@ -72,15 +73,15 @@ Told ObjectStatuses::told() {
 }
 
 const Statuses& ObjectStatuses::statuses() const {
-  if (statuses_of_ == observed_) return statuses_;
-  statuses_of_ = observed_;
-  statuses_.clear();
+  if (statuses_) return *statuses_;
+  statuses_.emplace();
+  if (!observed_) return *statuses_;
   for (const auto& [object, is] : observed_->objects) {
     if (object.resource != service_ref({}).resource || is.status.empty()) continue;
     const ObjectName name{object.ns, object.name};
-    if (auto said = told_in(name, is.status)) statuses_[name] = std::move(*said);
+    if (auto said = told_in(name, is.status)) (*statuses_)[name] = std::move(*said);
   }
-  return statuses_;
+  return *statuses_;
 }
 
 void ObjectStatuses::set(const Facts& facts, Instant now) {

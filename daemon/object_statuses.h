@@ -71,9 +71,7 @@ class ObjectStatuses {
 
   NodeName self_;
   std::shared_ptr<const kube::Observed> observed_;
-  // Made of what was observed then, when somebody asks.
-  mutable std::shared_ptr<const kube::Observed> statuses_of_;
-  mutable Statuses statuses_;
+  mutable std::optional<Statuses> statuses_;  // made of what is observed, when somebody asks
   ServiceStatuses services_;
   DialectStatuses dialects_;
   WantedObjects of_dialects_;

@@ -50,10 +50,11 @@ TableDocument table() {
     TableEntry& entry = d.entries[vip];
     entry.epoch = Epoch(2);
     if (d.entries.size() == 2) entry.services = {{"home", "whoami"}};
-    if (d.entries.size() == 3) entry.kept_for = {"home", "photos"};
+    if (d.entries.size() == 3) entry.kept_for = ObjectName{"home", "photos"};
     if (d.entries.size() == 4) {
       entry.unproven = true;
-      entry.quarantine = {*MacAddress::parse("02:00:00:00:00:09"), NodeName("n3"), "eth0"};
+      entry.quarantine =
+          Quarantine{*MacAddress::parse("02:00:00:00:00:09"), NodeName("n3"), "eth0"};
     }
     if (d.entries.size() < 5) continue;
     d.entries[vip] = {{{"home", "torrent"}},  NodeName("n1"), Incarnation(5), Epoch(2),

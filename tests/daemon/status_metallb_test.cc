@@ -115,7 +115,7 @@ TEST(MetallbStatus, SaysNothingOfAnIpThatNobodyAnswersFor) {
   world.service("web", {});
   for (const auto& change : std::vector<std::function<void(coord::TableEntry&)>>{
            [](auto& e) { e.unproven = true; },
-           [](auto& e) { e.quarantine.emplace(); },
+           [](auto& e) { e.quarantine = coord::Quarantine{}; },
            [](auto& e) { e.owner = NodeName("gone"); },
            [](auto& e) {
              e.services = {{"default", "unknown"}};

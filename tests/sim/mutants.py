@@ -99,9 +99,9 @@ MUTANTS = [
     ("takes-what-a-living-member-owns", "T1", PEERS, [
         ("(document->inc == inc && document->revoked);", "document->inc == inc;")]),
     ("force-dead-holds-for-every-life", "V4", PEERS, [
-        ("forced_dead_.contains({document.node, document.inc});",
+        ("forced_dead_.contains({document.node, document.inc}) ||",
          "std::any_of(forced_dead_.begin(), forced_dead_.end(),\n"
-         "                     [&](const auto& f) { return f.first == document.node; });")]),
+         "                     [&](const auto& f) { return f.first == document.node; }) ||")]),
     ("the-last-one-is-drained-away", "drain", DECIDE, [
         ("prefer([](const Chair* c) { return c->willing; });",
          "std::erase_if(left, [](const Chair* c) { return !c->willing; });")], WHOLE),
