@@ -167,7 +167,7 @@ void ObjectWriter::look(const kube::ObjectRef& object, Instant now) {
     entry = {};
     entry.under_way = under_way;
   }
-  if (entry.wanted != hash && std::exchange(entry.refused, false)) {
+  if (entry.wanted != hash && entry.trouble && std::exchange(entry.trouble->refused, false)) {
     hold(object, entry, std::min(entry.not_before, now + kRefusedOther));
   }
   entry.compared = true;
@@ -187,12 +187,15 @@ void ObjectWriter::judge(const kube::ObjectRef& object, Entry& entry, Instant no
   const WantedObject* want = wanted(object);
   entry.need = Need::Nothing;
   if (idle(want, entry.seen) || (want != nullptr && want->wait)) return;
-  if (entry.doubt) {
-    entry.need = Need::Look;
-    return enqueue(object, entry, now);
+  if (Trouble* trouble = entry.trouble.get()) {
+    if (trouble->doubt) {
+      entry.need = Need::Look;
+      return enqueue(object, entry, now);
+    }
+    const bool awaited = trouble->stale && trouble->stale == entry.seen;
+    if (awaited && trouble->stale_for == entry.wanted) return;
+    trouble->stale.reset();
   }
-  if (entry.stale && entry.stale == entry.seen && entry.stale_for == entry.wanted) return;
-  entry.stale.reset();
   if (entry.seen == nullptr) {
     entry.need = Need::Apply;
   } else if (want == nullptr) {
@@ -203,8 +206,9 @@ void ObjectWriter::judge(const kube::ObjectRef& object, Entry& entry, Instant no
     if (diff.what.empty()) {
       entry.good = entry.wanted;
       entry.good_generation = entry.seen->generation;
-      entry.fruitless = 0;
-    } else if (entry.accepted_for != entry.wanted || entry.accepted != join(diff.what, "; ")) {
+      if (entry.trouble) entry.trouble->fruitless = 0;
+    } else if (!entry.trouble || entry.trouble->accepted_for != entry.wanted ||
+               entry.trouble->accepted != join(diff.what, "; ")) {
       entry.need = Need::ApplyStatus;
       const bool undone =
           entry.good == entry.wanted && entry.good_generation == entry.seen->generation;
@@ -220,13 +224,15 @@ void ObjectWriter::judge(const kube::ObjectRef& object, Entry& entry, Instant no
 
 // It was there as wanted, nothing else is wanted, and it is not there any more.
 void ObjectWriter::note_undone(const kube::ObjectRef& object, Entry& entry, Instant now) {
-  entry.undone.push_back(now);
-  std::erase_if(entry.undone, [&](Instant at) { return now - at > kFightWindow; });
-  if (entry.undone.size() < kMostUndone) return;
-  entry.undone.clear();
+  Trouble& trouble = entry.troubled();
+  trouble.undone.push_back(now);
+  std::erase_if(trouble.undone, [&](Instant at) { return now - at > kFightWindow; });
+  if (trouble.undone.size() < kMostUndone) return;
+  trouble.undone.clear();
   hold(object, entry, now + kPeace);
-  const std::string who = entry.others.empty() ? "another writer (metadata.managedFields names it)"
-                                               : "field manager " + entry.others;
+  const std::string who = trouble.others.empty()
+                              ? "another writer (metadata.managedFields names it)"
+                              : "field manager " + trouble.others;
   say(object, "StatusConflict",
       fmt::format(
           "{} has changed what Herald writes to its status {} times within 5 minutes: it is "
@@ -261,7 +267,7 @@ void ObjectWriter::tick(Instant now) {
     const kube::ObjectRef object = waiting_.extract(waiting_.begin()).value().second;
     const auto it = entries_.find(object);
     if (it == entries_.end()) continue;
-    it->second.stale.reset();
+    if (it->second.trouble) it->second.trouble->stale.reset();
     judge(object, it->second, now);
   }
   std::vector<std::uint64_t> lost;
@@ -303,7 +309,7 @@ kube::Write ObjectWriter::write_of(const kube::ObjectRef& object, Entry& entry, 
   kube::Write out;
   out.object = object;
   out.field_manager = options_.field_manager;
-  out.force = entry.force;
+  out.force = entry.trouble && entry.trouble->force;
   const kube::Resource& resource = object.resource;
   json::object body{{"apiVersion", kube::api_version(resource)}, {"kind", resource.kind.str()}};
   json::object meta;
@@ -369,7 +375,7 @@ bool ObjectWriter::on_answer(std::uint64_t id, const kube::WriteAnswer& answer, 
   std::optional<Duration> again_after;
   if (sent.what == Need::ApplyStatus && may_be_gone(answer)) {
     const bool same = entry.seen != nullptr && entry.seen->uid == sent.uid;
-    if (same) entry.doubt = Refusal{answer.status, answer.message, sent.wanted};
+    if (same) entry.troubled().doubt = Refusal{answer.status, answer.message, sent.wanted};
   } else if (sent.what == Need::Look) {
     again_after = looked(sent, entry, answer, now);
   } else {
@@ -387,28 +393,24 @@ bool ObjectWriter::on_answer(std::uint64_t id, const kube::WriteAnswer& answer, 
 // How long to wait before the next one, whatever differs.
 std::optional<Duration> ObjectWriter::answered(const UnderWay& sent, Entry& entry,
                                                const kube::WriteAnswer& answer, Instant now) {
-  const auto await_change = [&] {
-    entry.stale = entry.seen;
-    entry.stale_for = entry.wanted;
-  };
   using Outcome = kube::WriteAnswer::Outcome;
   switch (answer.outcome) {
     case Outcome::Done:
       return done(sent, entry, answer, now);
     case Outcome::Conflict: {
       std::string managers = managers_in(answer.message);
-      if (!managers.empty() && !entry.force) {
-        entry.others = std::move(managers);
-        entry.force = true;
+      if (!managers.empty() && !entry.troubled().force) {
+        entry.trouble->others = std::move(managers);
+        entry.trouble->force = true;
         return std::nullopt;
       }
       // It is not what it was when it was looked at: the watch will show it.
-      if (managers.empty()) await_change();
+      if (managers.empty()) await_change(entry);
       return back_off(entry);
     }
     case Outcome::Gone:
       if (sent.what == Need::Apply) entry.made_from = 0;
-      await_change();
+      await_change(entry);
       return kRefusedRetry;
     case Outcome::Refused:
       if (sent.what == Need::Apply) entry.made_from = 0;
@@ -425,10 +427,16 @@ std::optional<Duration> ObjectWriter::answered(const UnderWay& sent, Entry& entr
   return wait;
 }
 
+void ObjectWriter::await_change(Entry& entry) {
+  entry.troubled().stale = entry.seen;
+  entry.trouble->stale_for = entry.wanted;
+}
+
 Duration ObjectWriter::back_off(Entry& entry) {
+  unsigned& failures = entry.troubled().failures;
   Duration wait = kFirstRetry;
-  for (unsigned i = 0; i < entry.failures && wait < kLastRetry; ++i) wait *= 2;
-  ++entry.failures;
+  for (unsigned i = 0; i < failures && wait < kLastRetry; ++i) wait *= 2;
+  ++failures;
   wait = std::min(wait, kLastRetry);
   return rng_.between(wait / 2, wait);
 }
@@ -436,8 +444,9 @@ Duration ObjectWriter::back_off(Entry& entry) {
 Duration ObjectWriter::refused(const kube::ObjectRef& object, Entry& entry, const Refusal& refusal,
                                Instant now) {
   // The first time, soon: a server that has just started has yet to read the roles.
-  const Duration wait = entry.refused ? kRefusedRetry : kRefusedOther;
-  entry.refused = refusal.wanted == entry.wanted;
+  bool& again = entry.troubled().refused;
+  const Duration wait = again ? kRefusedRetry : kRefusedOther;
+  again = refusal.wanted == entry.wanted;
   if (tell_refused(object, refusal.status, now)) {
     say(object, "StatusRefused",
         fmt::format("the API server refuses what Herald writes to it ({}): {}; it is tried "
@@ -451,7 +460,7 @@ std::optional<Duration> ObjectWriter::looked(const UnderWay& sent, Entry& entry,
                                              const kube::WriteAnswer& answer, Instant now) {
   using Outcome = kube::WriteAnswer::Outcome;
   if (answer.outcome == Outcome::Later) return answered(sent, entry, answer, now);
-  const auto doubt = std::exchange(entry.doubt, std::nullopt);
+  const auto doubt = std::exchange(entry.troubled().doubt, std::nullopt);
   if (!doubt) return std::nullopt;  // it was for another object of this name
   if (answer.outcome == Outcome::Gone) return answered(sent, entry, answer, now);
   if (answer.outcome == Outcome::Done) learn(sent.object, answer.body, now);
@@ -472,12 +481,13 @@ bool ObjectWriter::tell_refused(const kube::ObjectRef& object, unsigned status, 
 // How long to wait before the next one, whatever differs.
 std::optional<Duration> ObjectWriter::done(const UnderWay& sent, Entry& entry,
                                            const kube::WriteAnswer& answer, Instant now) {
-  entry.failures = 0;
-  entry.force = entry.refused = false;
+  if (entry.trouble) {
+    entry.trouble->failures = 0;
+    entry.trouble->force = entry.trouble->refused = false;
+  }
   const auto body = kube::observe(answer.body, options_.field_manager);
   if (sent.what == Need::Delete || !body) {  // the watch will show it
-    entry.stale = entry.seen;
-    entry.stale_for = entry.wanted;
+    await_change(entry);
     return kWatchIsDue;
   }
   learn(sent.object, answer.body, now);
@@ -487,17 +497,18 @@ std::optional<Duration> ObjectWriter::done(const UnderWay& sent, Entry& entry,
   }
   const StatusDiff diff = compare(*want, *body, "");
   if (diff.what.empty()) return std::nullopt;
-  entry.accepted = join(diff.what, "; ");
-  entry.accepted_for = entry.wanted;
+  Trouble& trouble = entry.troubled();
+  trouble.accepted = join(diff.what, "; ");
+  trouble.accepted_for = entry.wanted;
   constexpr std::size_t kMostTold = 100;
   if (told_dropped_.size() < kMostTold &&
       told_dropped_.insert(sent.object.resource.kind.str() + diff.what.front()).second) {
     say(sent.object, "StatusDropped",
         fmt::format("the API server does not keep what Herald writes to it: there is {}; update "
                     "the CustomResourceDefinition, or the server",
-                    short_of(entry.accepted)));
+                    short_of(trouble.accepted)));
   }
-  if (++entry.fruitless < kMostFruitless) return std::nullopt;
+  if (++trouble.fruitless < kMostFruitless) return std::nullopt;
   return kRefusedRetry;
 }
 

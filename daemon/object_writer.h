@@ -85,29 +85,38 @@ class ObjectWriter {
     std::string message;
     std::size_t wanted = 0;
   };
-  struct Entry {
-    bool compared = false;   // these two:
-    std::size_t wanted = 0;  // what is wanted, as a hash; 0: nothing
-    Object seen;             // what was known of it
-    Need need = Need::Nothing;
-    std::uint64_t under_way = 0;  // id; 0: nothing is
-    Instant not_before = Instant::min();
-    bool queued = false;
+  // Of an object with which not all went well; most never have any.
+  struct Trouble {
     bool force = false;      // a conflict was answered
     unsigned failures = 0;   // in a row
     unsigned fruitless = 0;  // done, and still not as wanted
     bool refused = false;
-    std::size_t good = 0;  // what was wanted when all was well last
-    std::int64_t good_generation = 0;
     std::vector<Instant> undone;  // when others changed it back
     std::string others;           // who they are, as far as the server said
     std::string accepted;         // what the server made of `accepted_for`
     std::size_t accepted_for = 0;
     Object stale;               // another one than this is awaited
     std::size_t stale_for = 0;  // or that something else is wanted
-    std::size_t made_from = 0;  // `create`, as applied by this leader
     // What was answered as if the object were gone: whether it is, is looked at first.
     std::optional<Refusal> doubt;
+  };
+  struct Entry {
+    std::size_t wanted = 0;  // what is wanted, as a hash; 0: nothing
+    Object seen;             // what was known of it
+    bool compared = false;   // these two
+    bool queued = false;
+    Need need = Need::Nothing;
+    std::uint64_t under_way = 0;  // id; 0: nothing is
+    Instant not_before = Instant::min();
+    std::size_t good = 0;  // what was wanted when all was well last
+    std::int64_t good_generation = 0;
+    std::size_t made_from = 0;  // `create`, as applied by this leader
+    std::unique_ptr<Trouble> trouble;
+
+    Trouble& troubled() {
+      if (!trouble) trouble = std::make_unique<Trouble>();
+      return *trouble;
+    }
   };
   struct UnderWay {
     kube::ObjectRef object;
@@ -139,6 +148,7 @@ class ObjectWriter {
                                  const kube::WriteAnswer& answer, Instant now);
   Duration refused(const kube::ObjectRef& object, Entry& entry, const Refusal& refusal,
                    Instant now);
+  void await_change(Entry& entry);
   Duration back_off(Entry& entry);
   kube::Write write_of(const kube::ObjectRef& object, Entry& entry, Instant now) const;
   std::string now_text(Instant now) const;
