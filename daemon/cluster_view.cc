@@ -11,6 +11,7 @@
 #include "base/text.h"
 #include "daemon/announced_by.h"
 #include "daemon/node.h"
+#include "daemon/node_status.h"
 #include "daemon/reply_wire.h"
 #include "daemon/report.h"
 #include "daemon/service_statuses.h"
@@ -63,6 +64,24 @@ struct Session {
   std::string written;
   bool up() const { return text_at(said, "state") == "Established"; }
 };
+
+// What its NodeStatus says. What a node said last stays there when it is gone: then it is not
+// ready, whether a leader has said so yet or not.
+struct Ready {
+  std::string status, reason, message;
+};
+Ready ready_of(const json::value& status, bool gone) {
+  Ready out{"Unknown", "NotSaid", ""};
+  for (const json::value& one : list_at(status, "conditions")) {
+    if (text_at(one, "type") != "Ready") continue;
+    out = {text_at(one, "status"), text_at(one, "reason"), text_at(one, "message")};
+  }
+  if (gone && out.reason != kNodeStopped) {
+    out.status = "Unknown";
+    out.reason = kNodeNotHeard;
+  }
+  return out;
+}
 
 class ClusterView {
  public:
@@ -119,6 +138,7 @@ class ClusterView {
   json::object status(json::object data) const;
   std::string explain_peer(const std::string& name) const;
   void add_sessions(json::object& story) const;
+  void add_ready(const NodeName& node, json::object& story) const;
   void add_announced(json::object& story, const std::vector<ObjectName>& services) const;
 
   const ClusterFacts& facts_;
@@ -142,7 +162,12 @@ json::array ClusterView::nodes(json::array members) const {
     member["fenced_by"] = json::array();
     const auto said = facts_.nodes.find(name);
     if (said == facts_.nodes.end()) continue;
-    member["right"] = text_at(parsed(said->second.status), "right");
+    const json::value status = parsed(said->second.status);
+    const Ready ready = ready_of(status, document->revoked);
+    member["right"] = document->revoked ? "none" : text_at(status, "right");
+    member["ready"] = ready.status;
+    member["ready_reason"] = ready.reason;
+    member["ready_message"] = ready.message;
     member["said_at"] = said->second.written;
   }
   return members;
@@ -237,6 +262,8 @@ json::object ClusterView::status(json::object data) const {
   json::array warnings = data.at("warnings").as_array();
   for (const std::string& w : facts_.warnings) warnings.emplace_back(w);
   for (const auto& [name, said] : facts_.nodes) {
+    const coord::MemberDocument* document = node_.peers().find(name);
+    if (document != nullptr && document->revoked) continue;  // it was said by who is gone
     const json::value status = parsed(said.status);
     const json::value* list = at(status, "warnings");
     if (list == nullptr || !list->is_array()) continue;
@@ -306,6 +333,20 @@ void ClusterView::add_sessions(json::object& story) const {
   }
 }
 
+void ClusterView::add_ready(const NodeName& node, json::object& story) const {
+  const auto said = facts_.nodes.find(node);
+  json::value* facts = story.if_contains("facts");
+  if (said == facts_.nodes.end() || facts == nullptr || !facts->is_array()) return;
+  const coord::MemberDocument* document = node_.peers().find(node);
+  const Ready ready =
+      ready_of(parsed(said->second.status), document != nullptr && document->revoked);
+  facts->as_array().emplace_back(fmt::format(
+      "Ready is {}, {}{}{}", ready.status, ready.reason,
+      ready.message.empty() ? "" : ": " + ready.message,
+      said->second.written.empty() ? ""
+                                   : fmt::format(" (as was written at {})", said->second.written)));
+}
+
 // What the leader said last of who announces the services' IPs. By BGP, that is known only so.
 void ClusterView::add_announced(json::object& story,
                                 const std::vector<ObjectName>& services) const {
@@ -364,6 +405,7 @@ std::string ClusterView::answer(std::string_view request) const {
   if (command == "explain" && what == "policy") add_sessions(out);
   if (command == "explain" && what == "node") {
     for (const char* unknown : {"lease_remaining_ms", "fenced_by"}) out.erase(unknown);
+    add_ready(NodeName(name), out);
   }
   if (command == "explain" && what == "service") {
     const auto slash = name.find('/');

@@ -11,6 +11,7 @@ namespace herald::daemon {
 namespace {
 
 constexpr std::uint64_t kFirstNodeStatus = std::uint64_t{3} << 56;  // of its requests
+constexpr Duration kLastWord = 1s;  // how long an exit waits for the API server at most
 
 }  // namespace
 
@@ -171,7 +172,7 @@ void Node::reconcile(Instant now) {
 
 // What this node says of itself; looked at on the way, as it steps often enough.
 void Node::tell_node_status(Instant now) {
-  if (wall_clock_ && node_status_.due(now) && !exit_sent_) {
+  if (wall_clock_ && node_status_.due(now) && !exit_sent_ && !last_word_by_) {
     NodeStatusText text = node_status_of(*this, *wall_clock_, ready_since_, now);
     if (said_ready_ != text.ready) {
       said_ready_ = text.ready;
@@ -180,10 +181,22 @@ void Node::tell_node_status(Instant now) {
       ready_since_ = wall.count();
       text = node_status_of(*this, *wall_clock_, ready_since_, now);
     }
+    // A leader that lost sight of this node took it for dead.
+    if (objects_.status_of(node_status_ref(config_.name)).find(kNodeNotHeard) !=
+        std::string::npos) {
+      node_status_.contradict();
+    }
     node_status_.set(std::move(text.status), objects_.uid_of(node_ref(config_.name)), now);
   }
   for (auto& ask : node_status_.take_requests()) effects_.push_back(std::move(ask));
   tell(node_status_.take_logs());
+}
+
+// Nobody is to take its NodeStatus for that of a node that runs.
+void Node::say_last_word(Instant now) {
+  if (!config_.objects || !wall_clock_) return;
+  node_status_.close(last_word_of(*this, *wall_clock_, now), now);
+  if (node_status_.closing()) last_word_by_ = now + kLastWord;
 }
 
 Told Node::told() {
@@ -233,9 +246,13 @@ void Node::note_addresses_of_members() {
   }
 }
 
-// Everything handed over, then the member document says so, then out.
+// Everything handed over, then the member document says so, then the NodeStatus, then out.
 void Node::finish_stop(Instant now) {
   if (exit_sent_) return;
+  if (last_word_by_) {
+    exit_sent_ = !node_status_.closing() || now >= *last_word_by_;
+    return;
+  }
   bool holds = false;
   for (unsigned s = 0; s < coord::kShards; ++s) {
     for (const auto& [vip, entry] : table_.shard(s).entries) {
@@ -247,7 +264,8 @@ void Node::finish_stop(Instant now) {
   if (!membership_.left() && now < *stop_by_) return;
   if (!membership_.left()) log("stopped before everything was handed over", Log::Level::Warning);
   l2_.fall_silent();
-  exit_sent_ = true;
+  if (membership_.left()) say_last_word(now);
+  exit_sent_ = !last_word_by_;
 }
 
 std::string Node::heartbeat_key() const {
@@ -380,7 +398,7 @@ std::optional<Instant> Node::next_deadline() const {
   next = earliest(next, rebalance_.next_deadline());
   next = earliest(next, statuses_.next_deadline());
   next = earliest(next, objects_.next_deadline());
-  if (stop_by_) next = earliest(next, *stop_by_);
+  if (stop_by_) next = earliest(next, last_word_by_.value_or(*stop_by_));
   next = earliest(next, l2_.next_deadline());
   next = earliest(next, bgp_.next_deadline());
   return next;

@@ -119,6 +119,7 @@ class Node {
   void reconcile(Instant now);
   void set_l2(Instant now);
   void tell_node_status(Instant now);
+  void say_last_word(Instant now);
   void finish_stop(Instant now);
   Operations::Parts for_operations(Instant now);
   coord::MemberInfo member_info() const;
@@ -171,6 +172,7 @@ class Node {
   Instant right_since_;  // of the present right
   std::string said_waiting_;
   std::optional<Instant> stop_by_;
+  std::optional<Instant> last_word_by_;  // all else is done
   bool exit_sent_ = false;
 
   std::shared_ptr<const coord::GuardOrders> orders_;  // what the guard was told

@@ -116,6 +116,31 @@ NodeStatusText node_status_of(const Node& node, Duration wall_clock, std::int64_
   return {json::serialize(status), ready};
 }
 
+std::string last_word_of(const Node& node, Duration wall_clock, Instant now) {
+  const auto at = std::chrono::floor<std::chrono::seconds>(wall_clock + now.time_since_epoch());
+  json::value said = json::parse(node_status_of(node, wall_clock, at.count(), now).status);
+  json::object& status = said.as_object();
+  status["right"] = "none: stopped";
+  status["leader"] = false;
+  status["ips"] = 0;
+  status["links"] = json::array();
+  status["sessions"] = json::array();
+  status["sessionsEstablished"] = "0/0";
+  status["warnings"] = json::array();
+  json::object& condition = status["conditions"].as_array().at(0).as_object();
+  condition["status"] = "False";
+  condition["reason"] = kNodeStopped;
+  condition["message"] = "heraldd was stopped on this node, and has handed over what it owned";
+  return json::serialize(said);
+}
+
+void NodeStatusWriter::close(std::string status, Instant now) {
+  if (!made_) return;
+  status_ = std::move(status);
+  closing_ = under_way_ == 0 ? Closing::Asked : Closing::Waits;
+  if (under_way_ == 0) ask(Verb::ApplyStatus, now);
+}
+
 void NodeStatusWriter::set(std::string status, const std::string& node_uid, Instant now) {
   if (!due(now)) return;
   look_at_ = now + kBetween;
@@ -157,6 +182,13 @@ bool NodeStatusWriter::on_answer(std::uint64_t id, const kube::WriteAnswer& answ
   if (id < first_id_ || id >= next_id_) return false;
   if (id != under_way_) return true;
   under_way_ = 0;
+  if (closing_ != Closing::No) {
+    // Whatever the answer: there is no time to try again.
+    const bool waited = closing_ == Closing::Waits;
+    closing_ = waited ? Closing::Asked : Closing::No;
+    if (waited) ask(Verb::ApplyStatus, now);
+    return true;
+  }
   using Outcome = kube::WriteAnswer::Outcome;
   if (answer.outcome == Outcome::Done) {
     failures_ = 0;

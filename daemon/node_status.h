@@ -32,6 +32,13 @@ struct NodeStatusText {
 };
 NodeStatusText node_status_of(const Node& node, Duration wall_clock, std::int64_t ready_since,
                               Instant now);
+// What is left to say by one that has left: Ready is False, Stopped.
+std::string last_word_of(const Node& node, Duration wall_clock, Instant now);
+
+// What a leader says in a NodeStatus of a node that is dead: Ready is Unknown. A node that stopped
+// in an orderly way has said so itself.
+constexpr const char* kNodeNotHeard = "NodeNotHeard";
+constexpr const char* kNodeStopped = "Stopped";
 
 class NodeStatusWriter {
  public:
@@ -43,6 +50,12 @@ class NodeStatusWriter {
     return now >= look_at_ && (under_way_ == 0 || now >= sent_ + kAnswerIsDue);
   }
   void set(std::string status, const std::string& node_uid, Instant now);
+  // Somebody has written what is not so: what was told is told again.
+  void contradict() { told_.clear(); }
+  // The last that is said: at once, or when what is under way is answered.
+  void close(std::string status, Instant now);
+  // It is not answered yet.
+  bool closing() const { return closing_ != Closing::No; }
 
   bool on_answer(std::uint64_t id, const kube::WriteAnswer& answer, Instant now);
   std::vector<AskKube> take_requests() { return std::exchange(requests_, {}); }
@@ -65,6 +78,7 @@ class NodeStatusWriter {
   kube::Write::Verb verb_ = kube::Write::Verb::Apply;
   unsigned failures_ = 0;
   bool refused_ = false;
+  enum class Closing : std::uint8_t { No, Waits, Asked } closing_ = Closing::No;
   std::vector<AskKube> requests_;
   std::vector<Log> logs_;
 };

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "daemon/dead_node_statuses.h"
 #include "daemon/node_status.h"
 
 namespace herald::daemon {
@@ -36,6 +37,11 @@ std::string ObjectStatuses::uid_of(const kube::ObjectRef& object) const {
   if (!observed_) return {};
   const auto is = observed_->objects.find(object);
   return is ? is->uid : "";
+}
+
+std::string ObjectStatuses::status_of(const kube::ObjectRef& object) const {
+  const auto is = observed_ ? observed_->objects.find(object) : nullptr;
+  return is == nullptr ? "" : is->status;
 }
 
 void ObjectStatuses::tick(Instant now) {
@@ -116,6 +122,7 @@ void ObjectStatuses::set(const Facts& facts, Instant now) {
                   of_dialects_);
   }
   wanted->insert(of_dialects_.begin(), of_dialects_.end());
+  make_at_ = earliest(make_at_, want_dead_nodes(facts.peers, *observed_, now, *wanted));
   wanted_ = wanted;
   for (ObjectEvent& event : services_.take_events()) events_.add(std::move(event), now);
   writer_.set(std::move(wanted), observed_, facts.policies.desired().complete, now);

@@ -55,6 +55,14 @@ class KubeCase(HeraldCase):
             self.wait(node.ready, f"{node.name} is ready", 30)
         return self.owners(vips_of(held))
 
+    def await_ready(self, node, status, reason):
+        """What the condition Ready of its NodeStatus comes to."""
+        def is_so():
+            there = self.kube.get(f"/apis/herald.io/v1alpha1/nodestatuses/{node.name}") or {}
+            said = [c for c in there.get("status", {}).get("conditions", []) if c["type"] == "Ready"]
+            return [(c["status"], c["reason"]) for c in said] == [(status, reason)]
+        self.wait(is_so, f"{node.name}'s NodeStatus says Ready {status}, {reason}", 30)
+
     def await_ip(self, name, seconds=TAKEOVER_S):
         """The IP that a service gets, told and answered for."""
         ip = self.wait(lambda: self.told(name), f"an IP in the status of {name}", seconds)[0][0]
@@ -111,8 +119,10 @@ class Stories:
         moved = self.owners(list(owners))
         self.assertNotIn(dead.name, moved.values())
         self.assertEqual(self.told("whoami"), [(WHOAMI, "VIP")])
+        self.await_ready(dead, "Unknown", "NodeNotHeard")
         dead.start()
         self.wait(dead.ready, f"{dead.name} is back", 60)
+        self.await_ready(dead, "True", "Ready")
         owners = self.owners(list(owners))
         drained = self.lab.node(owners[WHOAMI])
         probe = self.client.start_probe(list(owners))
@@ -123,6 +133,7 @@ class Stories:
         self.assertEqual(drained.stop(), 0)
         self.wait(lambda: answered(but=drained.name), f"others answer for what {drained.name} had")
         seen = probe.end()
+        self.await_ready(drained, "False", "Stopped")
         for vip, report in seen.items():
             self.assertEqual(report["dual_probes"], 0, vip)
             self.assertLess(report["outage_ms"], 250, vip)

@@ -41,10 +41,10 @@ class ObservedObjects {
   std::size_t size() const { return objects_.size(); }
   const_iterator begin() const { return objects_.begin(); }
   const_iterator end() const { return objects_.end(); }
-
- private:
+  // The first that is not before it: objects of one kind stand together.
   const_iterator at_or_after(const ObjectRef& object) const;
 
+ private:
   SharedList<Named> objects_;  // sorted
 };
 

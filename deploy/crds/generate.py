@@ -703,7 +703,7 @@ def node_status():
         "items": session,
     }
     status = mapping(
-        "Written by that node's heraldd alone.",
+        "Written by that node's heraldd; if it died, the leader says so in the condition Ready.",
         {
             "version": text("Of its heraldd.", 64),
             "leader": boolean("Whether it is the one that gives out IPs and writes statuses."),

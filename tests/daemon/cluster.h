@@ -102,6 +102,7 @@ class Cluster : public testing::Test {
       deliver(name, StoreAnswered{a->id, store(a->request)});
     }
     if (const auto* a = std::get_if<AskKube>(&effect)) kube(name, *a);
+    if (std::holds_alternative<Exit>(effect)) exited_.insert(name);
     one_speaker_each();
   }
 
@@ -188,6 +189,7 @@ class Cluster : public testing::Test {
   std::deque<std::pair<std::string, Event>> queue_;
   std::map<std::uint64_t, OperatorAnswer> answers_;
   std::uint64_t asked_ = 0, starts_ = 0;
+  std::set<std::string> exited_;
   bool store_answers_ = true;
   Policies::Cordoned cordoned_ = Policies::Cordoned::Keep;  // of those that start
 };

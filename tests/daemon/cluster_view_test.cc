@@ -175,6 +175,32 @@ TEST_F(ClusterViewTest, NodesAreAsTheirDocumentsSay) {
   EXPECT_EQ(nodes[2].at("lease"), "over");
 }
 
+// What a node said last stays there when it is gone.
+TEST_F(ClusterViewTest, ANodeThatIsGoneIsNotReadyWhateverItSaidLast) {
+  constexpr const char* kReady =
+      R"({"right":"guarded by n1","warnings":["eth1 is down"],"conditions":[
+          {"type":"Ready","status":"True","reason":"Ready","message":""}]})";
+  facts_.nodes[NodeName("n2")].status = facts_.nodes[NodeName("n3")].status = kReady;
+  EXPECT_EQ(list("nodes").at(2).at("ready"), "True");
+  EXPECT_EQ(list("nodes").at(0).at("ready"), "Unknown") << "it does not say";
+  crash("n3");
+  pass(30s);
+  take();
+  EXPECT_EQ(list("nodes").at(1).at("ready"), "True");
+  EXPECT_EQ(list("nodes").at(2).at("ready"), "Unknown");
+  EXPECT_EQ(list("nodes").at(2).at("ready_reason"), "NodeNotHeard");
+  EXPECT_EQ(list("nodes").at(2).at("right"), "none");
+  EXPECT_THAT(explained("node", "n3"), HasSubstr("Ready is Unknown, NodeNotHeard"));
+  const std::string warnings =
+      json::serialize(said(R"({"command":"status"})").at("data").at("warnings"));
+  EXPECT_THAT(warnings, HasSubstr("n2: eth1 is down"));
+  EXPECT_THAT(warnings, Not(HasSubstr("n3: eth1 is down")));
+  facts_.nodes[NodeName("n3")].status =
+      R"({"conditions":[{"type":"Ready","status":"False","reason":"Stopped","message":"bye"}]})";
+  EXPECT_EQ(list("nodes").at(2).at("ready"), "False");
+  EXPECT_THAT(explained("node", "n3"), HasSubstr("Ready is False, Stopped: bye"));
+}
+
 TEST_F(ClusterViewTest, StatusSaysWhoShowsItAndWhen) {
   const auto status = said(R"({"command":"status"})").at("data");
   EXPECT_EQ(status.at("as_shown_by"), "https://10.0.0.1:6443 (test)");

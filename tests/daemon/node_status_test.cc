@@ -97,6 +97,51 @@ TEST_F(NodeStatusWriting, ARefusalIsSaidOnce) {
   EXPECT_EQ(said, 1u);
 }
 
+TEST_F(NodeStatusWriting, TheLastWordIsSaidAtOnceAndOnlyOnce) {
+  settle("{}");
+  now_ += 100ms;  // not five seconds
+  writer_.close(R"({"ips":0})", now_);
+  EXPECT_TRUE(writer_.closing());
+  auto asked = writer_.take_requests();
+  ASSERT_EQ(asked.size(), 1u);
+  EXPECT_EQ(asked[0].write.verb, Verb::ApplyStatus);
+  EXPECT_EQ(json::parse(asked[0].write.body).at("status"), json::parse(R"({"ips":0})"));
+  answer(asked[0], Outcome::Later);
+  EXPECT_FALSE(writer_.closing()) << "nobody waits for another try";
+  EXPECT_TRUE(writer_.take_requests().empty());
+}
+
+// An answer that comes after it must not be of a write that goes before it.
+TEST_F(NodeStatusWriting, TheLastWordWaitsForWhatIsUnderWay) {
+  settle("{}");
+  now_ += 5s;
+  const AskKube before = set(R"({"ips":1})").at(0);
+  writer_.close(R"({"ips":0})", now_);
+  EXPECT_TRUE(writer_.take_requests().empty());
+  answer(before, Outcome::Done);
+  EXPECT_TRUE(writer_.closing());
+  const auto asked = writer_.take_requests();
+  ASSERT_EQ(asked.size(), 1u);
+  EXPECT_EQ(json::parse(asked[0].write.body).at("status"), json::parse(R"({"ips":0})"));
+  answer(asked[0], Outcome::Done);
+  EXPECT_FALSE(writer_.closing());
+}
+
+TEST_F(NodeStatusWriting, WhoNeverSaidAnythingHasNoLastWord) {
+  writer_.close("{}", now_);
+  EXPECT_FALSE(writer_.closing());
+  EXPECT_TRUE(writer_.take_requests().empty());
+}
+
+TEST_F(NodeStatusWriting, WhatOthersMadeOfItIsSetRight) {
+  settle("{}");
+  now_ += 5s;
+  EXPECT_EQ(settle("{}"), 0);
+  writer_.contradict();
+  now_ += 5s;
+  EXPECT_EQ(settle("{}"), 1);
+}
+
 TEST_F(NodeStatusWriting, AnAnswerThatNeverComesIsGivenUp) {
   EXPECT_EQ(set("{}").size(), 1u);
   now_ += 59s;

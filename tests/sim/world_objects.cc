@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "base/lists.h"
+#include "daemon/node_status.h"
 #include "daemon/release_checks.h"
 #include "tests/sim/world_host.h"
 
@@ -83,12 +84,13 @@ void World::show(Host& host, const Picture& shown) {
 
 void World::ask_objects(Host& host, const daemon::AskKube& ask) {
   const bool service = ask.write.object.resource.kind == "Service";
+  const bool node = ask.write.object.resource.kind == "NodeStatus";
   const auto answer = [this, &host, life = host.life, id = ask.id](Duration delay, WriteAnswer a) {
     after(delay, [this, &host, life, id, a = std::move(a)] {
       if (host.life == life) deliver(host, daemon::KubeAnswered{id, a});
     });
   };
-  if (!service) {  // nothing depends on what is told there
+  if (!service && !node) {  // nothing depends on what is told there
     WriteAnswer done;
     done.outcome = WriteAnswer::Outcome::Done;
     answer(2ms, std::move(done));
@@ -102,11 +104,11 @@ void World::ask_objects(Host& host, const daemon::AskKube& ask) {
   Duration delay = rng_.between(500us, 8ms);
   if (!calm_ && swarm_.slow && rng_.one_in(8)) delay += rng_.between(10ms, 90ms);
   if (!calm_ && swarm_.late_writes && rng_.one_in(12)) delay += rng_.between(100ms, 4s);
-  after(delay, [this, ask, answer, unheard] {
+  after(delay, [this, ask, answer, unheard, service] {
     const std::uint64_t before = api_.changes();
     auto done = api_.answer(ask.write);
     if (api_.changes() != before) {
-      check_status({ask.write.object.ns, ask.write.object.name});
+      if (service) check_status({ask.write.object.ns, ask.write.object.name});
       objects_changed();
     }
     if (!unheard) answer(rng_.between(500us, 8ms), std::move(done));
@@ -154,6 +156,13 @@ std::string World::statuses_fault() const {
     const auto said = daemon::ingress_of(status);
     if (std::set<IpAddress>(said.begin(), said.end()) != held[s]) {
       return fmt::format("the status of {} is not what the table has: {}", to_string(s), status);
+    }
+  }
+  // Who was taken for dead, or was stopped, and runs again.
+  for (const auto& host : hosts_) {
+    const std::string status = api_.status(daemon::node_status_ref(host->name));
+    if (host->node && status.find(R"("reason":"Ready")") == std::string::npos) {
+      return fmt::format("{} runs, and its NodeStatus says {}", host->name.str(), status);
     }
   }
   return "";
