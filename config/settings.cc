@@ -155,6 +155,14 @@ Fault set_local_port(Settings& s, const Texts& v) {
   return std::nullopt;
 }
 
+Fault set_service_status_limit(Settings& s, const Texts& v) {
+  constexpr std::uint64_t kMost = 1'000'000;
+  const auto number = parse_number(v[0], kMost);
+  if (!number) return "is no number of objects: write 0 (none is written) to 1000000";
+  s.service_status_limit = static_cast<std::size_t>(*number);
+  return std::nullopt;
+}
+
 // It is a part of etcd's keys, and a word of heraldctl's.
 Fault set_node_name(Settings& s, const Texts& v) {
   const auto bad = [](char c) { return c <= ' ' || c == 0x7f || c == '/'; };
@@ -294,6 +302,9 @@ const std::vector<Row>& rows() {
         "kubernetes: the API server, instead of the one that the kubeconfig or the pod names",
         true},
        set_api},
+      {{"service-status-limit", "COUNT", "2000",
+        "kubernetes: how many ServiceL2Status, and how many ServiceBGPStatus; 0: none are written"},
+       set_service_status_limit},
       {{"admin", "SOCKET", "/run/herald/admin.sock", "socket that heraldctl speaks to"},
        text_into(&Settings::admin)},
       {{"log-level", "LEVEL", "info", "trace, debug, info, warn or error"}, set_level},
@@ -388,7 +399,7 @@ class Reader {
   // The API server is the store and has the manifests.
   void settle_kubernetes() {
     if (!kubeconfig_of(settings_.store)) {
-      for (const char* name : {"kubernetes-namespace", "kubernetes-api"}) {
+      for (const char* name : {"kubernetes-namespace", "kubernetes-api", "service-status-limit"}) {
         if (!given_.contains(name)) continue;
         faults_.push_back(std::string(name) + ": is given, but the store is " + settings_.store +
                           ": write --store kubernetes: or leave it out");

@@ -62,6 +62,7 @@ struct Settings {
   std::optional<std::uint16_t> bgp_local_port;  // none: active sessions only
   L2Responder l2_responder = L2Responder::Auto;
   Duration drain_timeout = 10s;
+  std::size_t service_status_limit = 2000;  // of ServiceL2Status, and of ServiceBGPStatus
   Duration probe_interval = 100ms;  // between probes of an IP; twice that after the last one
   // Services of these classes are served, beside those without one if class_less_services.
   std::vector<std::string> load_balancer_classes = {"herald.io/herald", "io.cilium/l2-announcer",

@@ -179,6 +179,7 @@ NodeConfig node_config(const config::Settings& settings) {
   if (settings.heartbeat_address) config.heartbeat_addresses = {*settings.heartbeat_address};
   config.new_heartbeat_key = random_bytes(coord::kHeartbeatKeyBytes);
   config.drain_timeout = settings.drain_timeout;
+  config.service_status_limit = settings.service_status_limit;
   config.probes.interval = settings.probe_interval;
   config.probes.quiet = settings.probe_interval * 2;
   config.policies.ignore_exclude_label = settings.ignore_exclude_label;

@@ -24,7 +24,7 @@ Node::Node(NodeConfig config, Instant now)
       election_(config_.name, config_.timing, Rng(config_.seed + 1)),
       l2_(config_.probes),
       bgp_(config_.router_id, Rng(config_.seed + 2)),
-      objects_(config_.field_manager, config_.name, config_.seed + 3),
+      objects_(config_.field_manager, config_.name, config_.service_status_limit, config_.seed + 3),
       node_status_(kFirstNodeStatus, config_.name, Rng(config_.seed + 5)),
       rebalance_(config_.rebalance),
       transitions_(config_.name),

@@ -60,6 +60,7 @@ struct NodeConfig {
   // Heralds in one cluster need two names.
   bool objects = false;
   std::string field_manager = "heraldd";
+  std::size_t service_status_limit = 2000;  // of ServiceL2Status, and of ServiceBGPStatus
   std::uint64_t seed = 1;
 };
 

@@ -21,8 +21,9 @@ constexpr Duration kBetweenAll = 1s;
 }  // namespace
 
 ObjectStatuses::ObjectStatuses(const std::string& field_manager, const NodeName& self,
-                               std::uint64_t seed)
+                               std::size_t service_status_limit, std::uint64_t seed)
     : self_(self),
+      service_status_limit_(service_status_limit),
       writer_({field_manager, kFirstWrite, 32}, Rng(seed)),
       checks_(kFirstCheck, Rng(seed + 1)),
       events_(kFirstEvent, self) {}
@@ -118,7 +119,7 @@ void ObjectStatuses::set(const Facts& facts, Instant now) {
   if (all) {
     of_dialects_.clear();
     dialects_.add({*observed_, facts.policies, &facts.allocation->plan.pools, facts.table,
-                   facts.peers, facts.drained, now},
+                   facts.peers, facts.drained, now, service_status_limit_},
                   of_dialects_);
   }
   wanted->insert(of_dialects_.begin(), of_dialects_.end());

@@ -25,7 +25,10 @@ namespace herald::daemon {
 
 class ObjectStatuses {
  public:
-  ObjectStatuses(const std::string& field_manager, const NodeName& self, std::uint64_t seed);
+  // service_status_limit: how many objects of MetalLB's ServiceL2Status are made at most, and how
+  // many of its ServiceBGPStatus.
+  ObjectStatuses(const std::string& field_manager, const NodeName& self,
+                 std::size_t service_status_limit, std::uint64_t seed);
 
   void on_seen(std::shared_ptr<const kube::Observed> observed);
   void set_wall_clock(Duration at_zero) {
@@ -72,6 +75,7 @@ class ObjectStatuses {
   };
 
   NodeName self_;
+  std::size_t service_status_limit_;
   std::shared_ptr<const kube::Observed> observed_;
   mutable std::optional<Statuses> statuses_;  // made of what is observed, when somebody asks
   ServiceStatuses services_;

@@ -170,16 +170,20 @@ TEST(Settings, AnApiServerIsStoreAndSource) {
   ASSERT_TRUE(in_pod);
   EXPECT_EQ(kubeconfig_of(in_pod->store), "");
   EXPECT_EQ(in_pod->store_timeout, kKubernetesTimeout);
-  const auto outside = with_flags({{"store", "kubernetes:/root/.kube/config"},
-                                   {"store-timeout", "1s"},
-                                   {"kubernetes-namespace", "lb"},
-                                   {"kubernetes-api", "https://127.0.0.1:7445,https://[::1]"}});
+  const auto outside =
+      with_flags({{"store", "kubernetes:/root/.kube/config"},
+                  {"store-timeout", "1s"},
+                  {"kubernetes-namespace", "lb"},
+                  {"kubernetes-api", "https://127.0.0.1:7445,https://[::1]"},
+                  {"service-status-limit", "0"}});
   ASSERT_TRUE(outside);
   EXPECT_EQ(kubeconfig_of(outside->store), "/root/.kube/config");
   EXPECT_EQ(outside->store_timeout, 1s);
   EXPECT_EQ(outside->kubernetes_namespace, "lb");
   ASSERT_EQ(outside->kubernetes_api.size(), 2U);
   EXPECT_EQ(outside->kubernetes_api[1].port, 443);
+  EXPECT_EQ(outside->service_status_limit, 0U);
+  EXPECT_EQ(in_pod->service_status_limit, 2000U);
   EXPECT_FALSE(kubeconfig_of("embedded:/x"));
 
   struct Case {
@@ -187,6 +191,10 @@ TEST(Settings, AnApiServerIsStoreAndSource) {
     const char* why;
   };
   for (const Case& c : {
+           Case{{{"store", "kubernetes:"}, {"service-status-limit", "many"}},
+                "is no number of objects"},
+           Case{{{"store", "embedded:/x"}, {"manifests", "/m"}, {"service-status-limit", "5"}},
+                "is given, but the store is"},
            Case{{{"store", "kubernetes:"}, {"manifests", "/etc/herald/manifests"}},
                 "the API server has the manifests"},
            {{{"kubernetes-api", "https://a"}}, "is given, but the store is embedded:"},
