@@ -103,7 +103,7 @@ Fault set_api(Settings& s, const Texts& values) {
   s.kubernetes_api.clear();
   for (const std::string& v : values) {
     for (const std::string& text : split_list(v)) {
-      const auto url = parse_http_url(text, kHttpsPort);
+      const auto url = parse_http_url(text, kHttpsPort, UrlPath::Take);
       if (!url) {
         return "is no list of the API server's URLs, like https://127.0.0.1:6443: '" + text + "' " +
                url.error();

@@ -235,11 +235,16 @@ class HttpClient : public Client {
     trouble("credentials' files", credentials_.trouble());
   }
 
-  HttpRequest http_request(const CallPtr& call) {
+  HttpRequest http_request(const CallPtr& call, std::size_t endpoint) {
     call->authorization = credentials_.authorization();
     const Request& request = call->request;
-    return {request.path,         request.body,   call->authorization, method_of(request),
-            request.content_type, request.accept, access_.user_agent};
+    return {access_.servers[endpoint].path + request.path,
+            request.body,
+            call->authorization,
+            method_of(request),
+            request.content_type,
+            request.accept,
+            access_.user_agent};
   }
 
   void next(const CallPtr& call) {
@@ -274,20 +279,20 @@ class HttpClient : public Client {
     // Time is left for another server, or a new connection, where the request may be repeated.
     const Duration total = read && (others || reused) ? left / 2 : left;
     busy_[connection.get()] = connection;
-    connection->exchange(http_request(call), others ? std::min(left / 2, kMaxConnect) : left, total,
-                         [this, call, endpoint, reused, tls = credentials_.tls(),
-                          raw = connection.get()](HttpOutcome outcome) {
-                           const auto held = std::move(busy_[raw]);
-                           busy_.erase(raw);
-                           if (outcome.kind == HttpOutcome::Kind::Answered) {
-                             const bool kept =
-                                 lane_of(call->request).idle.keep(endpoint, held, tls, boot_now());
-                             if (kept && !std::exchange(sweeping_, true)) sweep();
-                             answered(call, endpoint, std::move(outcome));
-                           } else {
-                             broken(call, endpoint, reused, outcome);
-                           }
-                         });
+    connection->exchange(
+        http_request(call, endpoint), others ? std::min(left / 2, kMaxConnect) : left, total,
+        [this, call, endpoint, reused, tls = credentials_.tls(),
+         raw = connection.get()](HttpOutcome outcome) {
+          const auto held = std::move(busy_[raw]);
+          busy_.erase(raw);
+          if (outcome.kind == HttpOutcome::Kind::Answered) {
+            const bool kept = lane_of(call->request).idle.keep(endpoint, held, tls, boot_now());
+            if (kept && !std::exchange(sweeping_, true)) sweep();
+            answered(call, endpoint, std::move(outcome));
+          } else {
+            broken(call, endpoint, reused, outcome);
+          }
+        });
   }
 
   // Connections that nobody uses any more are ended.
@@ -485,7 +490,7 @@ class HttpClient : public Client {
     const bool others = endpoints_.choose(watch->tried, boot_now()).has_value();
     const Duration left = watch->deadline - boot_now();
     watch->stream->stream(
-        http_request(watch), others ? left / 2 : left,
+        http_request(watch, endpoint), others ? left / 2 : left,
         watch->idle > Duration::zero() ? std::optional(watch->idle) : std::nullopt,
         [this, watch](std::string_view line) {
           if (!std::exchange(watch->lives, true)) went_well(watch, watch->endpoint);

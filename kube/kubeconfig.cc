@@ -123,7 +123,9 @@ void read_cluster(Reader& in, const Value& cluster, const std::string& name, Acc
                 "it out, and give the cluster's authority as certificate-authority-data");
   }
   const std::string server = in.text(cluster, "server");
-  auto url = parse_http_url(server, server.rfind("http://", 0) == 0 ? 80 : kHttpsPort);
+  // A path leads to one of many clusters behind one server, as Rancher has it.
+  auto url =
+      parse_http_url(server, server.rfind("http://", 0) == 0 ? 80 : kHttpsPort, UrlPath::Take);
   if (url) {
     out.servers = {std::move(*url)};
   } else {

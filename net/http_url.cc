@@ -10,6 +10,7 @@ namespace herald {
 namespace {
 
 constexpr std::size_t kMaxHostBytes = 253;  // RFC 1035 §2.3.4
+constexpr std::size_t kMaxPathBytes = 1024;
 
 bool is_name(std::string_view host) {
   return !host.empty() && host.size() <= kMaxHostBytes &&
@@ -19,9 +20,24 @@ bool is_name(std::string_view host) {
          });
 }
 
+// RFC 3986 §3.3, without what servers and proxies read in more than one way.
+bool is_path(std::string_view path) {
+  constexpr std::string_view kMarks = "-._~%!$&'()*+,;=:@/";
+  for (std::size_t at = 0; at < path.size();) {
+    const std::size_t end = std::min(path.find('/', at + 1), path.size());
+    const std::string_view segment = path.substr(at + 1, end - at - 1);
+    if (segment.empty() || segment == "." || segment == "..") return false;
+    at = end;
+  }
+  return path.size() <= kMaxPathBytes && std::all_of(path.begin(), path.end(), [&](char c) {
+           return std::isalnum(static_cast<unsigned char>(c)) != 0 ||
+                  kMarks.find(c) != std::string_view::npos;
+         });
+}
+
 }  // namespace
 
-Result<HttpUrl> parse_http_url(std::string_view text, std::uint16_t default_port) {
+Result<HttpUrl> parse_http_url(std::string_view text, std::uint16_t default_port, UrlPath path) {
   HttpUrl url;
   url.port = default_port;
   std::string_view rest = text;
@@ -34,8 +50,15 @@ Result<HttpUrl> parse_http_url(std::string_view text, std::uint16_t default_port
     return error("does not begin with http:// or https://");
   }
   if (!rest.empty() && rest.back() == '/') rest.remove_suffix(1);
-  if (rest.find_first_of("/?#") != std::string_view::npos) {
-    return error("has a path: leave out all that follows host and port");
+  if (const auto slash = rest.find_first_of("/?#"); slash != std::string_view::npos) {
+    if (path == UrlPath::Refuse) {
+      return error("has a path: leave out all that follows host and port");
+    }
+    url.path = std::string(rest.substr(slash));
+    if (!is_path(url.path)) {
+      return error("has a path that is none: after host and port may follow /like/this alone");
+    }
+    rest = rest.substr(0, slash);
   }
   if (rest.find('@') != std::string_view::npos) {
     return error("has a user: that belongs into settings of its own");
@@ -65,7 +88,7 @@ Result<HttpUrl> parse_http_url(std::string_view text, std::uint16_t default_port
 std::string to_string(const HttpUrl& url) {
   const bool v6 = url.host.find(':') != std::string::npos;
   return std::string(url.tls ? "https://" : "http://") + (v6 ? "[" : "") + url.host +
-         (v6 ? "]" : "") + ":" + std::to_string(url.port);
+         (v6 ? "]" : "") + ":" + std::to_string(url.port) + url.path;
 }
 
 }  // namespace herald

@@ -36,7 +36,7 @@ void define(const kube::FakeApiServer& server, const std::string& plural, const 
 // One node with one service, as its documents tell.
 class KubectlHerald : public testing::Test {
  protected:
-  KubectlHerald() {
+  explicit KubectlHerald(std::vector<std::string> options = {}) : server_(std::move(options)) {
     const auto self = std::filesystem::read_symlink("/proc/self/exe").parent_path();
     std::filesystem::create_symlink(self / "heraldctl", server_.directory() + "/kubectl-herald");
   }
@@ -129,6 +129,21 @@ TEST_F(KubectlHerald, AnswersWithoutADaemon) {
   const Ran named = run("get pools lan --kubeconfig " + server_.kubeconfig(), "heraldctl");
   EXPECT_EQ(named.exit_code, kExitOk) << named.err;
   EXPECT_THAT(named.out, HasSubstr("lan"));
+}
+
+// As Rancher has it: one server for many clusters, each below a path of its own.
+class BehindAPath : public KubectlHerald {
+ protected:
+  BehindAPath() : KubectlHerald({"--path-prefix", "/k8s/clusters/c-m-abc"}) {}
+};
+
+TEST_F(BehindAPath, TheClusterOfTheKubeconfigIsAsked) {
+  install();
+  const Ran status = run("status");
+  EXPECT_EQ(status.exit_code, kExitOk) << status.err;
+  EXPECT_THAT(status.out,
+              HasSubstr(":" + std::to_string(server_.port()) + "/k8s/clusters/c-m-abc"));
+  EXPECT_THAT(run("get ips").out, HasSubstr("10.25.150.7"));
 }
 
 TEST_F(KubectlHerald, SaysWhatIsInTheWay) {

@@ -174,13 +174,14 @@ TEST(Settings, AnApiServerIsStoreAndSource) {
       with_flags({{"store", "kubernetes:/root/.kube/config"},
                   {"store-timeout", "1s"},
                   {"kubernetes-namespace", "lb"},
-                  {"kubernetes-api", "https://127.0.0.1:7445,https://[::1]"},
+                  {"kubernetes-api", "https://127.0.0.1:7445/k8s/c-1,https://[::1]"},
                   {"service-status-limit", "0"}});
   ASSERT_TRUE(outside);
   EXPECT_EQ(kubeconfig_of(outside->store), "/root/.kube/config");
   EXPECT_EQ(outside->store_timeout, 1s);
   EXPECT_EQ(outside->kubernetes_namespace, "lb");
   ASSERT_EQ(outside->kubernetes_api.size(), 2U);
+  EXPECT_EQ(outside->kubernetes_api[0].path, "/k8s/c-1");
   EXPECT_EQ(outside->kubernetes_api[1].port, 443);
   EXPECT_EQ(outside->service_status_limit, 0U);
   EXPECT_EQ(in_pod->service_status_limit, 2000U);

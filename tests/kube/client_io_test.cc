@@ -171,6 +171,27 @@ TEST_F(KubeClient, EveryMethodIsSentAsItIsAndConnectionsAreKept) {
   EXPECT_EQ(lab.troubles(), "");
 }
 
+// Each server's path stands before every request that goes to it, watches too.
+TEST_F(KubeClient, AServersPathStandsBeforeThatOfTheRequest) {
+  Server first([](const Heard&) { return Reply::json("{}"); }, tls());
+  HttpUrl away = first.url();
+  away.path = "/k8s/clusters/c-1";
+  Server server([](const Heard&) { return Reply::json("{}"); }, tls());
+  HttpUrl here = server.url();
+  here.path = "/k8s/clusters/c-2";
+  Lab one(access({here}));
+  EXPECT_TRUE(one.ask(get("/api/v1/nodes?limit=5")).ok());
+  EXPECT_TRUE(server.heard().back().says("GET /k8s/clusters/c-2/api/v1/nodes?limit=5 HTTP/1.1"));
+  EXPECT_TRUE(one.ask(put("/api/v1/services/a")).ok());
+  EXPECT_TRUE(server.heard().back().says("PUT /k8s/clusters/c-2/api/v1/services/a HTTP/1.1"));
+  const auto watch = one.watch(get("/api/v1/nodes?watch=1"));
+  one.until([&] { return watch->end.has_value(); });
+  EXPECT_TRUE(server.heard().back().says("GET /k8s/clusters/c-2/api/v1/nodes?watch=1 HTTP/1.1"));
+  Lab other(access({away}));
+  EXPECT_TRUE(other.ask(get("/version")).ok());
+  EXPECT_TRUE(first.heard().back().says("GET /k8s/clusters/c-1/version HTTP/1.1"));
+}
+
 TEST_F(KubeClient, APathThatWouldBeTwoLinesIsNotSent) {
   Server server([](const Heard&) { return Reply::json("{}"); }, tls());
   Lab lab(access({server.url()}));

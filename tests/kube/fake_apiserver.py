@@ -46,6 +46,8 @@ def main():
     parser.add_argument("--establish-delay", type=float, default=0.1, metavar="SECONDS",
                         help="until a new CustomResourceDefinition is served")
     parser.add_argument("--no-watch-list", action="store_true", help="as older servers are")
+    parser.add_argument("--path-prefix", default="", metavar="/PATH",
+                        help="in front of every path, as behind a proxy for many clusters")
     parser.add_argument("--with-parent", action="store_true", help="end when stdin does")
     args = parser.parse_args()
 
@@ -66,10 +68,11 @@ def main():
     tls.load_verify_locations(pki.file("ca.pem"))
     tls.verify_mode = ssl.CERT_OPTIONAL
     server = Server((host, int(port)), settings, Store(settings), access, Faults(), tls)
+    server.prefix = args.path_prefix
     server.listen_control(os.path.join(args.dir, "control"))
     server.listen()
     port = server.address[1]
-    url = f"https://{f'[{host}]' if ':' in host else host}:{port}"
+    url = f"https://{f'[{host}]' if ':' in host else host}:{port}{args.path_prefix}"
     write_private(os.path.join(args.dir, "kubeconfig"),
                   kubeconfig(url, pki.file("ca.pem"), {"token": access.admin}))
     write_private(os.path.join(args.dir, "kubeconfig-cert"),

@@ -132,12 +132,22 @@ TEST(Kubeconfig, WhatADaemonCannotDoIsRefusedWithWhatToDoInstead) {
 }
 
 TEST(Kubeconfig, AServerIsHostAndPort) {
-  for (const char* server : {"10.0.0.1:6443", "''", "https://", "ftp://a", "https://a/k8s/c-1",
+  for (const char* server : {"10.0.0.1:6443", "''", "https://", "ftp://a", "https://a/k8s/../c-1",
                              "https://u:p@a", "https://a:99999"}) {
     EXPECT_THAT(failure(config("    token: a\n", "", server)),
                 AllOf(HasSubstr("cluster 'lab': server: "), HasSubstr("write https://HOST:PORT")))
         << server;
   }
+}
+
+// One server for many clusters.
+TEST(Kubeconfig, APathLeadsToTheCluster) {
+  const auto access =
+      parse_kubeconfig(config("    token: a\n", "", "https://rancher.example/k8s/clusters/c-m-abc"),
+                       "/root/.kube/config");
+  ASSERT_TRUE(access) << access.error();
+  EXPECT_EQ(access->servers.at(0).host, "rancher.example");
+  EXPECT_EQ(access->servers.at(0).path, "/k8s/clusters/c-m-abc");
 }
 
 TEST(Kubeconfig, WhatIsMissingOrTwiceIsNamed) {

@@ -101,7 +101,11 @@ class Connection:
         else:
             length = int(headers.get("content-length") or 0)
             body = self.input.read(length) if length <= LIMIT else None
-        request = Request(line[0], line[1], headers, body)
+        prefix = "" if self.trusted else self.server.prefix
+        if not line[1].startswith(prefix + "/"):
+            self.refuse(Refused(404, "NotFound", f"nothing but {prefix}/ is here"))
+            return False
+        request = Request(line[0], line[1][len(prefix):], headers, body)
         if body is None:
             self.refuse(Refused(413, "RequestEntityTooLarge", f"limit is {LIMIT}"))
             return False
@@ -231,6 +235,7 @@ class Server:
         self.lock = threading.Lock()
         self.connections, self.listeners = set(), {}
         self.address = address
+        self.prefix = ""  # not on the control socket
         self.counts = collections.Counter()
         self.opened = 0
         self.watches = collections.Counter()  # open now, by resource
