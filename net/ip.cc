@@ -61,7 +61,7 @@ std::optional<IpAddress> IpAddress::parse(std::string_view text) {
 
 std::array<std::uint8_t, 16> IpAddress::octets16() const {
   std::array<std::uint8_t, 16> out{};
-  Uint128 v = value_;
+  Uint128 v = number();
   for (std::size_t i = 16; i-- > 0; v >>= 8) out[i] = static_cast<std::uint8_t>(v);
   return out;
 }
@@ -72,17 +72,17 @@ Bytes IpAddress::to_bytes() const {
 }
 
 bool IpAddress::is_loopback() const {
-  return is_v4() ? value_ >> 24 == 127 : value_ == 1;
+  return is_v4() ? number() >> 24 == 127 : number() == 1;
 }
 bool IpAddress::is_multicast() const {
-  return is_v4() ? value_ >> 28 == 0xe : value_ >> 120 == 0xff;
+  return is_v4() ? number() >> 28 == 0xe : number() >> 120 == 0xff;
 }
 bool IpAddress::is_link_local() const {
-  return is_v4() ? value_ >> 16 == 0xa9fe : value_ >> 118 == 0xfe80 >> 6;
+  return is_v4() ? number() >> 16 == 0xa9fe : number() >> 118 == 0xfe80 >> 6;
 }
 
 IpAddress IpAddress::next() const {
-  return is_v4() ? v4(v4_number() + 1) : v6(value_ + 1);
+  return is_v4() ? v4(v4_number() + 1) : v6(number() + 1);
 }
 
 std::string to_string(const IpAddress& address) {

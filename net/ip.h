@@ -35,12 +35,12 @@ class IpAddress {
   bool is_v4() const { return family_ == IpFamily::IPv4; }
   bool is_v6() const { return family_ == IpFamily::IPv6; }
   unsigned bits() const { return is_v4() ? 32 : 128; }
-  Uint128 number() const { return value_; }
-  std::uint32_t v4_number() const { return static_cast<std::uint32_t>(value_); }
+  Uint128 number() const { return Uint128{high_} << 64 | low_; }
+  std::uint32_t v4_number() const { return static_cast<std::uint32_t>(low_); }
   Bytes to_bytes() const;                         // 4 or 16 octets
   std::array<std::uint8_t, 16> octets16() const;  // the number in network order, 16 octets
 
-  bool is_unspecified() const { return value_ == 0; }
+  bool is_unspecified() const { return high_ == 0 && low_ == 0; }
   bool is_loopback() const;
   bool is_multicast() const;
   bool is_link_local() const;  // 169.254.0.0/16, fe80::/10
@@ -48,18 +48,15 @@ class IpAddress {
   // The address after this one; wraps at the end of the family.
   IpAddress next() const;
 
-  std::strong_ordering operator<=>(const IpAddress& o) const {
-    if (family_ != o.family_) return family_ <=> o.family_;
-    return value_ < o.value_   ? std::strong_ordering::less
-           : value_ > o.value_ ? std::strong_ordering::greater
-                               : std::strong_ordering::equal;
-  }
-  bool operator==(const IpAddress&) const = default;
+  auto operator<=>(const IpAddress&) const = default;
 
  private:
-  IpAddress(IpFamily family, Uint128 value) : family_(family), value_(value) {}
+  IpAddress(IpFamily family, Uint128 value)
+      : family_(family),
+        high_(static_cast<std::uint64_t>(value >> 64)),
+        low_(static_cast<std::uint64_t>(value)) {}
   IpFamily family_ = IpFamily::IPv4;
-  Uint128 value_ = 0;
+  std::uint64_t high_ = 0, low_ = 0;  // a Uint128 would have all of it take 32 octets
 };
 std::string to_string(const IpAddress& address);
 
