@@ -6,8 +6,8 @@
 
 namespace herald {
 
-template <typename T>
-bool contains(const std::vector<T>& list, const T& item) {
+template <typename List>
+bool contains(const List& list, const typename List::value_type& item) {
   return std::find(list.begin(), list.end(), item) != list.end();
 }
 

@@ -100,7 +100,7 @@ void ledger(benchmark::State& state) {
   std::vector<Service> services(groups * together);
   for (std::size_t i = 0; i < services.size(); ++i) {
     services[i].name = {"default", "s" + std::to_string(i)};
-    services[i].ports = {{static_cast<std::uint16_t>(i % together + 1), "TCP"}};
+    services[i].ports = {{static_cast<std::uint16_t>(i % together + 1), Protocol::TCP}};
     if (together > 1) services[i].sharing = Sharing{"k" + std::to_string(i / together), {}, false};
   }
   double octets = 0;
@@ -126,14 +126,14 @@ void join_and_leave(benchmark::State& state) {
   Ledger all(pools);
   for (std::uint32_t i = 0; i < kHeld; ++i) {
     services[i].name = {"default", "s" + std::to_string(i)};
-    services[i].ports = {{80, "TCP"}};
+    services[i].ports = {{80, Protocol::TCP}};
     services[i].sharing = Sharing{"k" + std::to_string(i / 10), {}, false};
     all.add(IpAddress::v4((10u << 24) + i), &services[i]);
   }
   std::vector<Service> newcomers(1 << 12);
   for (std::size_t i = 0; i < newcomers.size(); ++i) {
     newcomers[i].name = {"default", "n" + std::to_string(i)};
-    newcomers[i].ports = {{81, "TCP"}};
+    newcomers[i].ports = {{81, Protocol::TCP}};
     newcomers[i].sharing = Sharing{"k" + std::to_string(i * 20), {}, false};
   }
   std::size_t i = 0;
@@ -164,7 +164,7 @@ void plan_10000_services_100_pools(benchmark::State& state) {
     s.labels = {{"app", "web"}, {"group", std::to_string(i % 50)}};
     if (state.range(1) == 1 && i % 2 == 0) {
       s.sharing = Sharing{"key-" + std::to_string(i % 20), {"*"}, false};
-      s.ports = {{80, "TCP"}};
+      s.ports = {{80, Protocol::TCP}};
     }
     services.push_back(s);
   }

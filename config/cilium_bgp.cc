@@ -107,7 +107,7 @@ class Resolver {
       owners.insert(owner);
       const auto label = node.labels.find(kHostname);
       if (label != node.labels.end()) {
-        lost.push_back(label->second);
+        lost.emplace_back(label->second);
       } else {
         warn(
             cluster, kKind, "spec.nodeSelector",

@@ -25,6 +25,12 @@ void read_forgiving(Translated& out, Read read) {
   out.problems.resize(problems);
 }
 
+// If its name does not say it.
+template <typename T>
+void keep_source(const Source& source, T& object) {
+  if (source_of(object) != source) object.source = source;
+}
+
 void read_ports(MapReader& spec, Service& service) {
   for (MapReader& in : spec.maps("ports")) {
     ServicePort port;
@@ -32,7 +38,7 @@ void read_ports(MapReader& spec, Service& service) {
     if (!number && !in.has("port")) in.error("port", "is missing: write a number, 1 to 65535");
     port.port = static_cast<std::uint16_t>(number.value_or(1));
     const std::vector<std::string> protocols = {"TCP", "UDP", "SCTP"};
-    port.protocol = protocols[in.choice("protocol", protocols).value_or(0)];
+    port.protocol = static_cast<Protocol>(in.choice("protocol", protocols).value_or(0));
     service.ports.push_back(port);
   }
 }
@@ -94,17 +100,18 @@ void read_service(MapReader& root, Translated& out) {
   const std::string type = types[spec.choice("type", types).value_or(0)];
   if (type != "LoadBalancer") {
     out.may_be_service = !out.good;
-    out.object = UnmanagedService{{out.ns, out.name}, out.source, "its type is " + type};
+    UnmanagedService other{{out.ns, out.name}, {}, "its type is " + type};
+    keep_source(out.source, other);
+    out.object = std::move(other);
     return;
   }
   Service service;
   service.name = {out.ns, out.name};
-  service.source = out.source;
+  keep_source(out.source, service);
   MapReader metadata = root.map("metadata");
   service.created = read_creation_time(metadata);
   service.labels = metadata.labels("labels");
-  service.labels[kServiceNamespaceLabel] = out.ns;
-  service.labels[kServiceNameLabel] = out.name;
+  service.labels.set({{kServiceNamespaceLabel, out.ns}, {kServiceNameLabel, out.name}});
   MapReader annotations = metadata.map("annotations");
 
   service.selector = spec.labels("selector");
@@ -138,7 +145,7 @@ void read_node(MapReader& root, Labels labels, Translated& out) {
   out.sort = kSort<NodeObject>;
   NodeObject node;
   node.name = NodeName(out.name);
-  node.source = out.source;
+  keep_source(out.source, node);
   node.labels = std::move(labels);
   MapReader spec = root.map("spec");
   node.cordoned = spec.boolean("unschedulable").value_or(false);
@@ -184,7 +191,7 @@ void read_endpoint_slice(MapReader& root, MapReader& metadata, Translated& out) 
     if (const auto port = in.integer("port", 1, 65535)) ports.push_back(*port);
   }
   slice.name = {out.ns, out.name};
-  slice.service = {out.ns, service->second};
+  slice.service = {out.ns, std::string(service->second)};
   for (MapReader& in : root.maps("endpoints")) {
     Endpoint endpoint;
     if (const auto node = in.text("nodeName")) endpoint.node = NodeName(*node);
@@ -257,7 +264,7 @@ bool translate_core(const std::string& api, MapReader& root, Translated& out) {
     } else {
       out.sort = kSort<NamespaceObject>;
       // As the API server does, so that selectors can name a namespace.
-      labels["kubernetes.io/metadata.name"] = out.name;
+      labels.set("kubernetes.io/metadata.name", out.name);
       out.object = NamespaceObject{out.name, std::move(labels)};
     }
     return true;

@@ -26,8 +26,56 @@ Change compare(const Service& before, const Service& now) {
   return before == as_before ? Change::Minor : Change::Wanted;
 }
 
+// Of a name: where it is or would be.
+template <typename Objects, typename Name>
+auto place(Objects& objects, const Name& name) {
+  return std::lower_bound(objects.begin(), objects.end(), name,
+                          [](const auto& object, const Name& n) { return object->name < n; });
+}
+
+// nullptr: there is none.
+template <typename Objects, typename Name>
+auto in(const Objects& objects, const Name& name) {
+  const auto at = place(objects, name);
+  return at == objects.end() || (*at)->name != name ? nullptr : at->get();
+}
+
+// In the place of the one of its name, if there is one.
+template <typename Objects, typename T>
+void put(Objects& objects, T object) {
+  const auto at = place(objects, object.name);
+  const bool there = at != objects.end() && (*at)->name == object.name;
+  auto fresh = std::make_shared<T>(std::move(object));
+  if (there) {
+    *at = std::move(fresh);
+  } else {
+    objects.insert(at, std::move(fresh));
+  }
+}
+
+// True if it was there.
+template <typename Objects, typename Name>
+bool take_out(Objects& objects, const Name& name) {
+  const auto at = place(objects, name);
+  if (at == objects.end() || (*at)->name != name) return false;
+  objects.erase(at);
+  return true;
+}
+
+template <typename T>
+bool same(const T* before, const T& now) {
+  return before != nullptr && *before == now;
+}
+
+}  // namespace
+
+bool CoreObjects::is_ours(const ObjectName& service) const {
+  // One that is not here may be elsewhere, for it has a fault.
+  return in(unmanaged_, service) == nullptr;
+}
+
 // What readers tell apart: where there are endpoints of which state, not how many.
-void make_small(EndpointSlice& slice) {
+void CoreObjects::make_small(EndpointSlice& slice) {
   const auto key = [](const Endpoint& e) {
     return std::tie(e.node, e.ready, e.serving, e.terminating);
   };
@@ -36,50 +84,40 @@ void make_small(EndpointSlice& slice) {
   slice.endpoints.erase(std::unique(slice.endpoints.begin(), slice.endpoints.end()),
                         slice.endpoints.end());
   slice.endpoints.shrink_to_fit();
-}
-
-template <typename T>
-bool same(const std::shared_ptr<const T>& before, const T& now) {
-  return before != nullptr && *before == now;
-}
-
-}  // namespace
-
-bool CoreObjects::is_ours(const ObjectName& service) const {
-  const auto at = services_.find(service);
-  // One that is not here may be elsewhere, for it has a fault.
-  return at == services_.end() || at->second.ours != nullptr;
+  for (Endpoint& e : slice.endpoints) {
+    if (e.node) e.node = *node_names_.insert(e.node).first;
+  }
+  if (node_names_.size() < many_names_) return;
+  std::erase_if(node_names_, [](const auto& name) { return name.alone(); });
+  many_names_ = node_names_.size() * 2 + 64;
 }
 
 std::optional<Change> CoreObjects::set(Object& object) {
   if (auto* service = std::get_if<Service>(&object)) {
-    OneService& one = services_[service->name];
-    const Change change = one.ours == nullptr ? Change::Wanted : compare(*one.ours, *service);
-    if (change != Change::None) one.ours = std::make_shared<Service>(std::move(*service));
-    one.other.reset();
+    const Service* known = in(services_, service->name);
+    const Change change = known == nullptr ? Change::Wanted : compare(*known, *service);
+    take_out(unmanaged_, service->name);
+    if (change != Change::None) put(services_, std::move(*service));
     return change;
   }
   if (auto* service = std::get_if<UnmanagedService>(&object)) {
-    OneService& one = services_[service->name];
-    const bool was_ours = one.ours != nullptr;
-    if (!was_ours && same(one.other, *service)) return Change::None;
+    const bool was_ours = take_out(services_, service->name);
+    if (same(in(unmanaged_, service->name), *service)) return Change::None;
+    put(unmanaged_, std::move(*service));
     // For those who ask why it has no IP; nobody waits for that.
-    const Change change = was_ours ? Change::Wanted : Change::Minor;
-    one = {nullptr, std::make_shared<UnmanagedService>(std::move(*service))};
-    return change;
+    return was_ours ? Change::Wanted : Change::Minor;
   }
   if (auto* slice = std::get_if<EndpointSlice>(&object)) {
+    const EndpointSlice* known = in(slices_, slice->name);
     make_small(*slice);
-    auto& known = slices_[slice->name];
     if (same(known, *slice)) return Change::None;
     const bool matters = is_ours(slice->service) || (known != nullptr && is_ours(known->service));
-    known = std::make_shared<EndpointSlice>(std::move(*slice));
+    put(slices_, std::move(*slice));
     return matters ? Change::Wanted : Change::None;
   }
   if (auto* node = std::get_if<NodeObject>(&object)) {
-    auto& known = nodes_[node->name];
-    if (same(known, *node)) return Change::None;
-    known = std::make_shared<NodeObject>(std::move(*node));
+    if (same(in(nodes_, node->name), *node)) return Change::None;
+    put(nodes_, std::move(*node));
     return Change::Wanted;
   }
   return std::nullopt;
@@ -88,33 +126,26 @@ std::optional<Change> CoreObjects::set(Object& object) {
 bool CoreObjects::remove(const ObjectKey& key) {
   const auto& [sort, ns, name] = key;
   if (sort == kSort<Service>) {
-    const auto at = services_.find({ns, name});
-    if (at == services_.end()) return false;
-    services_.erase(at);
-    return true;
+    return take_out(services_, ObjectName{ns, name}) || take_out(unmanaged_, ObjectName{ns, name});
   }
   if (sort == kSort<EndpointSlice>) {
-    const auto at = slices_.find({ns, name});
-    if (at == slices_.end()) return false;
-    const bool matters = is_ours(at->second->service);
-    slices_.erase(at);
+    const EndpointSlice* known = in(slices_, ObjectName{ns, name});
+    const bool matters = known != nullptr && is_ours(known->service);
+    take_out(slices_, ObjectName{ns, name});
     return matters;
   }
-  return sort == kSort<NodeObject> && nodes_.erase(NodeName(name)) > 0;
+  return sort == kSort<NodeObject> && take_out(nodes_, NodeName(name));
 }
 
 Object CoreObjects::find(const ObjectKey& key) const {
   const auto& [sort, ns, name] = key;
   if (sort == kSort<Service>) {
-    const auto at = services_.find({ns, name});
-    if (at != services_.end() && at->second.ours) return *at->second.ours;
-    if (at != services_.end() && at->second.other) return *at->second.other;
+    if (const auto* ours = in(services_, ObjectName{ns, name})) return *ours;
+    if (const auto* other = in(unmanaged_, ObjectName{ns, name})) return *other;
   } else if (sort == kSort<EndpointSlice>) {
-    const auto at = slices_.find({ns, name});
-    if (at != slices_.end()) return *at->second;
+    if (const auto* slice = in(slices_, ObjectName{ns, name})) return *slice;
   } else if (sort == kSort<NodeObject>) {
-    const auto at = nodes_.find(NodeName(name));
-    if (at != nodes_.end()) return *at->second;
+    if (const auto* node = in(nodes_, NodeName(name))) return *node;
   }
   return {};
 }
@@ -124,22 +155,24 @@ void CoreObjects::add_to(Desired& out, const std::set<ObjectKey>& replaced) cons
     return !replaced.empty() && replaced.contains({sort, ns, name});
   };
   out.services.reserve(out.services.size() + services_.size());
-  for (const auto& [name, one] : services_) {
-    if (is_replaced(kSort<Service>, name.ns, name.name)) continue;
-    if (one.ours) out.services.push_back(one.ours);
-    if (one.other) out.unmanaged.push_back(one.other);
+  for (const auto& service : services_) {
+    const auto& [ns, name] = service->name;
+    if (!is_replaced(kSort<Service>, ns, name)) out.services.push_back(service);
+  }
+  for (const auto& service : unmanaged_) {
+    const auto& [ns, name] = service->name;
+    if (!is_replaced(kSort<Service>, ns, name)) out.unmanaged.push_back(service);
   }
   Names ours;
   ours.reserve(out.services.size());
   for (const Service& service : std::as_const(out.services)) ours.insert(&service.name);
-  for (const auto& [name, slice] : slices_) {
+  for (const auto& slice : slices_) {
     if (!ours.contains(&slice->service)) continue;
-    if (!is_replaced(kSort<EndpointSlice>, name.ns, name.name)) {
-      out.endpoint_slices.push_back(slice);
-    }
+    const auto& [ns, name] = slice->name;
+    if (!is_replaced(kSort<EndpointSlice>, ns, name)) out.endpoint_slices.push_back(slice);
   }
-  for (const auto& [name, node] : nodes_) {
-    if (!is_replaced(kSort<NodeObject>, "", name.str())) out.nodes.push_back(node);
+  for (const auto& node : nodes_) {
+    if (!is_replaced(kSort<NodeObject>, "", node->name.str())) out.nodes.push_back(node);
   }
 }
 

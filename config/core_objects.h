@@ -6,12 +6,12 @@
 // given.
 #pragma once
 
-#include <map>
 #include <memory>
 #include <set>
 #include <string>
 #include <tuple>
 #include <utility>
+#include <vector>
 
 #include "config/translate.h"
 #include "model/desired.h"
@@ -37,22 +37,28 @@ class CoreObjects {
   bool remove(const ObjectKey& key);
   // The object there, as a copy; monostate if there is none.
   Object find(const ObjectKey& key) const;
-  std::size_t size() const { return services_.size() + slices_.size() + nodes_.size(); }
+  std::size_t size() const {
+    return services_.size() + unmanaged_.size() + slices_.size() + nodes_.size();
+  }
 
   // Each kind sorted by name; not those whose key is in `replaced`. `out` has the services of
   // elsewhere already.
   void add_to(Desired& out, const std::set<ObjectKey>& replaced) const;
 
  private:
-  struct OneService {  // one of the two
-    std::shared_ptr<const Service> ours;
-    std::shared_ptr<const UnmanagedService> other;
-  };
-  bool is_ours(const ObjectName& service) const;
+  template <typename T>
+  using Objects = std::vector<std::shared_ptr<const T>>;  // sorted by name, as lists of them are
 
-  std::map<ObjectName, OneService> services_;
-  std::map<ObjectName, std::shared_ptr<const EndpointSlice>> slices_;
-  std::map<NodeName, std::shared_ptr<const NodeObject>> nodes_;
+  bool is_ours(const ObjectName& service) const;
+  void make_small(EndpointSlice& slice);
+
+  Objects<Service> services_;
+  Objects<UnmanagedService> unmanaged_;  // none of them is among services_
+  Objects<EndpointSlice> slices_;
+  Objects<NodeObject> nodes_;
+  // Of the nodes in slices, so that all endpoints of a node share one.
+  std::set<SharedValue<NodeName>> node_names_;
+  std::size_t many_names_ = 64;
 };
 
 }  // namespace herald::config

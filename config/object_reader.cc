@@ -193,23 +193,23 @@ std::optional<std::vector<std::size_t>> MapReader::choices(const std::string& ke
 }
 
 Labels MapReader::labels(const std::string& key) {
-  Labels out;
   const Value* v = ask(key);
-  if (v == nullptr) return out;
+  if (v == nullptr) return {};
   if (v->type != Value::Type::Map) {
     error(key, "must be a map, not " + v->describe());
-    return out;
+    return {};
   }
+  std::vector<Labels::value_type> out;
   for (std::size_t i = 0; i < v->keys.size(); ++i) {
     const Value& item = v->items[i];
     if (is_scalar(item) || item.type == Value::Type::Null) {
-      out[v->keys[i]] = item.text;
+      out.emplace_back(v->keys[i], item.text);
     } else {
       complain(Severity::Error, key + "." + v->keys[i], item.line,
                "must be text, not " + item.describe());
     }
   }
-  return out;
+  return Labels(std::move(out));
 }
 
 std::vector<std::string> MapReader::keys(const std::string& key) {

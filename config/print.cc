@@ -36,7 +36,7 @@ Value names(const std::vector<Name>& all) {
 
 Value labels(const Labels& all) {
   Value out = empty_map();
-  for (const auto& [key, value] : all) set(out, key, text_value(value));
+  for (const auto& [key, value] : all) set(out, std::string(key), text_value(std::string(value)));
   return out;
 }
 

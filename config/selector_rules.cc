@@ -72,8 +72,8 @@ std::optional<std::string> label_fault(const LabelSelector& selector) {
            "digit at both ends";
   };
   for (const auto& [key, value] : selector.match_labels) {
-    if (auto fault = bad_key(key)) return fault;
-    if (auto fault = bad_value(value)) return fault;
+    if (auto fault = bad_key(std::string(key))) return fault;
+    if (auto fault = bad_value(std::string(value))) return fault;
   }
   for (const auto& e : selector.match_expressions) {
     if (auto fault = bad_key(e.key)) return fault;

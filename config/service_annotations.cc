@@ -41,7 +41,7 @@ class WishReader {
     read_pool();
     read_sharing();
     // In doubt what it holds stays: a request would have it give up other IPs.
-    if (!service_.invalid_request.empty()) service_.requested.clear();
+    if (service_.invalid_request) service_.requested.clear();
     warn_of_slips();
   }
 
@@ -73,7 +73,7 @@ class WishReader {
 
   // A problem names the field before its sentence; so the sentence need not begin with it.
   void refuse(MapReader& from, const std::string& key, const std::string& sentence) {
-    if (service_.invalid_request.empty()) service_.invalid_request = sentence;
+    if (!service_.invalid_request) service_.invalid_request = sentence;
     const std::string by = (&from == &spec_ ? kField : key) + ": ";
     from.fault(key, sentence.rfind(by, 0) == 0 ? sentence.substr(by.size()) : sentence);
   }
@@ -169,7 +169,7 @@ class WishReader {
     if (fits || open) return;
     std::vector<std::string> names;
     for (const IpFamily family : families) names.push_back(to_string(family));
-    service_.invalid_families = service_.invalid_request.empty();
+    service_.invalid_families = !service_.invalid_request;
     refuse(annotations_, wish.by,
            wish.by + " asks for '" + wish.text + "', but the service is of " +
                join(names, " and ") + ": ask for one address of each of its families");

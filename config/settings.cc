@@ -40,12 +40,12 @@ auto duration_into(Duration Settings::*member, Duration min) {
 }
 
 Fault set_labels(Settings& s, const Texts& values) {
-  s.node_labels.clear();
+  s.node_labels = {};
   for (const std::string& v : values) {
     for (const std::string& pair : split_list(v)) {
       const auto equals = pair.find('=');
       if (equals == 0 || equals == std::string::npos) return "is no label: write key=value";
-      s.node_labels[pair.substr(0, equals)] = pair.substr(equals + 1);
+      s.node_labels.set(pair.substr(0, equals), pair.substr(equals + 1));
     }
   }
   return std::nullopt;

@@ -99,8 +99,8 @@ void check_requests(Desired& desired) {
                                [&](const IpRange& r) { return r.contains(wanted); });
           });
       if (found) continue;
-      desired.problems.push_back({Severity::Warning, service.source, "Service", service.name.ns,
-                                  service.name.name, service.requested_by,
+      desired.problems.push_back({Severity::Warning, source_of(service), "Service", service.name.ns,
+                                  service.name.name, service.requested_by.value_or(""),
                                   "'" + to_string(wanted) +
                                       "' is in no pool: ask for an address of a pool, or add it "
                                       "to one"});

@@ -299,7 +299,7 @@ MemberDocument read_member(const Cursor& in) {
   d.info.machine_id = info["machineID"].string();
   d.info.version = info["version"].string();
   info["labels"].for_each_field(
-      [&](const std::string& key, const Cursor& value) { d.info.labels[key] = value.string(); });
+      [&](const std::string& key, const Cursor& value) { d.info.labels.set(key, value.string()); });
   info["links"].for_each([&](const Cursor& link) {
     MemberLink& out = d.info.links.emplace_back();
     out.name = link["name"].string(kMaxNameBytes);

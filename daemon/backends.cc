@@ -1,9 +1,17 @@
 #include "daemon/backends.h"
 
-#include <utility>
+#include <algorithm>
 
 namespace herald::daemon {
 namespace {
+
+void sort_unique(ShortList<const NodeName*>& nodes) {
+  std::sort(nodes.begin(), nodes.end(),
+            [](const NodeName* a, const NodeName* b) { return *a < *b; });
+  const auto end = std::unique(nodes.begin(), nodes.end(),
+                               [](const NodeName* a, const NodeName* b) { return *a == *b; });
+  nodes.truncate(static_cast<std::size_t>(end - nodes.begin()));
+}
 
 // What the endpoints of one family add up to.
 struct Count {
@@ -12,7 +20,7 @@ struct Count {
   bool any_node = false;                                 // some endpoint, usable or not, has a node
 
   void add(const Endpoint& e) {
-    any_node = any_node || e.node.has_value();
+    any_node = any_node || e.node;
     const bool usable = e.ready || (e.serving && !e.terminating);
     if (!usable && !e.serving) return;
     Backends& to = usable ? ready : ending;
@@ -20,7 +28,7 @@ struct Count {
     if (e.gateway) {
       to.gateway = to.everywhere = true;
     } else if (e.node) {
-      to.nodes.insert(*e.node);
+      to.nodes.push_back(&*e.node);
     } else {
       (usable ? homeless_ready : homeless_ending) = true;
     }
@@ -29,7 +37,8 @@ struct Count {
     Backends& out = ready.any ? ready : ending;
     const bool homeless = ready.any ? homeless_ready : homeless_ending;
     if (homeless && !any_node) out.everywhere = true;
-    return std::move(out);
+    sort_unique(out.nodes);
+    return out;
   }
 };
 
@@ -44,26 +53,33 @@ const Backends& ServiceBackends::of(IpFamily family) const {
   return by_family.at(known.at(own) ? own : 1 - own);
 }
 
-std::map<ObjectName, ServiceBackends> backends_of(const SharedList<EndpointSlice>& slices) {
-  std::map<ObjectName, std::array<Count, 2>> counts;
-  std::map<ObjectName, ServiceBackends> out;
-  for (const EndpointSlice& slice : slices) {
-    ServiceBackends& service = out[slice.service];
-    std::array<Count, 2>& count = counts[slice.service];
+bool Backends::on(const NodeName& node) const {
+  return everywhere ||
+         std::binary_search(nodes.begin(), nodes.end(), &node,
+                            [](const NodeName* a, const NodeName* b) { return *a < *b; });
+}
+
+bool Backends::operator==(const Backends& other) const {
+  return any == other.any && everywhere == other.everywhere && gateway == other.gateway &&
+         std::equal(nodes.begin(), nodes.end(), other.nodes.begin(), other.nodes.end(),
+                    [](const NodeName* a, const NodeName* b) { return *a == *b; });
+}
+
+ServiceBackends backends_of(std::span<const EndpointSlice* const> slices) {
+  std::array<Count, 2> counts;
+  ServiceBackends out;
+  for (const EndpointSlice* slice : slices) {
     for (const IpFamily family : {IpFamily::IPv4, IpFamily::IPv6}) {
-      const bool own = !slice.family || slice.family == family;
-      if (own) service.known.at(place(family)) = true;
-      for (const Endpoint& e : slice.endpoints) {
+      const bool own = !slice->family || slice->family == family;
+      if (own) out.known.at(place(family)) = true;
+      for (const Endpoint& e : slice->endpoints) {
         // The dummy is an IPv4 address for the IPs of both families.
-        if (own || e.gateway) count.at(place(family)).add(e);
-        if (e.gateway) service.known.at(place(family)) = true;
+        if (own || e.gateway) counts.at(place(family)).add(e);
+        if (e.gateway) out.known.at(place(family)) = true;
       }
     }
   }
-  for (auto& [name, service] : out) {
-    auto& count = counts.at(name);
-    for (std::size_t i = 0; i < count.size(); ++i) service.by_family.at(i) = count.at(i).sum();
-  }
+  for (std::size_t i = 0; i < counts.size(); ++i) out.by_family.at(i) = counts.at(i).sum();
   return out;
 }
 

@@ -15,21 +15,20 @@
 #pragma once
 
 #include <array>
-#include <map>
-#include <set>
+#include <span>
 
 #include "model/objects.h"
-#include "model/shared_list.h"
+#include "model/short_list.h"
 
 namespace herald::daemon {
 
 struct Backends {
-  bool any = false;         // somewhere
-  bool everywhere = false;  // without regard to the node
-  bool gateway = false;     // as a proxy on every node serves
-  std::set<NodeName> nodes;
-  bool on(const NodeName& node) const { return everywhere || nodes.contains(node); }
-  bool operator==(const Backends&) const = default;
+  bool any = false;                  // somewhere
+  bool everywhere = false;           // without regard to the node
+  bool gateway = false;              // as a proxy on every node serves
+  ShortList<const NodeName*> nodes;  // of the slices that it is made of; sorted, each once
+  bool on(const NodeName& node) const;
+  bool operator==(const Backends& other) const;  // the same nodes by name
 };
 
 struct ServiceBackends {
@@ -37,9 +36,10 @@ struct ServiceBackends {
   std::array<bool, 2> known{};        // it has a slice that may be of this family
   // For its IPs of this family.
   const Backends& of(IpFamily family) const;
+  bool has_slice() const { return known[0] || known[1]; }
 };
 
-// Of every service that has a slice.
-std::map<ObjectName, ServiceBackends> backends_of(const SharedList<EndpointSlice>& slices);
+// All slices of one service; what is returned points into them.
+ServiceBackends backends_of(std::span<const EndpointSlice* const> slices);
 
 }  // namespace herald::daemon

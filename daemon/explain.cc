@@ -33,18 +33,20 @@ std::optional<Story> explain_service(const View& view, const ObjectName& name) {
   const Desired& desired = view.desired();
   const Policies& policies = view.policies();
   const Service* service = policies.known() ? policies.service(name) : nullptr;
+  const auto source = service != nullptr ? std::optional(source_of(*service)) : std::nullopt;
   const auto held = view.held_by(name);
   Story story;
   story.object = "service " + to_string(name);
-  story.take_problems(problems_of(desired, {"Service"}, name.ns, name.name,
-                                  service != nullptr ? &service->source : nullptr));
+  story.take_problems(
+      problems_of(desired, {"Service"}, name.ns, name.name, source ? &*source : nullptr));
   if (service == nullptr && held.empty() && story.problems.empty()) return std::nullopt;
   story.in_force = service != nullptr;
   story.remedy.clear();  // of a service, what the leader says about its IPs goes first
   if (service != nullptr) {
-    story.fact(fmt::format("read from {}", place_of(service->source)));
+    story.fact(fmt::format("read from {}", place_of(source_of(*service))));
     for (const IpAddress& ip : service->requested) {
-      story.fact(fmt::format("asks for {} by {}", to_string(ip), service->requested_by));
+      story.fact(
+          fmt::format("asks for {} by {}", to_string(ip), service->requested_by.value_or("")));
     }
     tell_endpoints(view, *service, story);
     tell_external_ips(view, *service, story);
@@ -253,8 +255,8 @@ Story explain_ip(const View& view, const IpAddress& ip) {
   std::string refused;
   for (const Service& s : view.desired().services) {
     if (std::find(s.requested.begin(), s.requested.end(), ip) == s.requested.end()) continue;
-    story.fact(fmt::format("service {} asks for it by {} ({})", to_string(s.name), s.requested_by,
-                           place_of(s.source)));
+    story.fact(fmt::format("service {} asks for it by {} ({})", to_string(s.name),
+                           s.requested_by.value_or(""), place_of(source_of(s))));
     const auto status = node.statuses().find(s.name);
     if (status == node.statuses().end() || status->second.reason == "Allocated") continue;
     story.fact(fmt::format("service {} is refused: {}: {}", to_string(s.name),

@@ -300,22 +300,21 @@ std::optional<Story> explain_node(const View& view, std::string_view name) {
   const auto object = std::find_if(objects.begin(), objects.end(),
                                    [&](const NodeObject& n) { return n.name.str() == name; });
   const bool declared = object != objects.end();
+  const auto source = declared ? std::optional(source_of(*object)) : std::nullopt;
   const NodeName node(std::string{name});
   const auto& members = view.node().peers().all();
   const auto member = members.find(node);
   Story story;
   story.object = fmt::format("node {}", name);
   story.set("name", name);
-  story.take_problems(
-      problems_of(view.desired(), {"Node"}, "", name, declared ? &object->source : nullptr));
+  story.take_problems(problems_of(view.desired(), {"Node"}, "", name, source ? &*source : nullptr));
   if (!declared && member == members.end() && story.problems.empty()) return std::nullopt;
-  if (declared)
-    story.fact(fmt::format("its Node object was read from {}", place_of(object->source)));
+  if (declared) story.fact(fmt::format("its Node object was read from {}", place_of(*source)));
   const Labels own = member == members.end() ? Labels{} : member->second.document.info.labels;
   if (view.policies().known()) {
     std::vector<std::string> labels;
     for (const auto& [key, value] : view.policies().node(node, own).labels) {
-      labels.push_back(key + "=" + value);
+      labels.push_back(fmt::format("{}={}", key, value));
     }
     story.fact(fmt::format("labels: {}", some(labels)));
     story.set("labels", strings(labels));

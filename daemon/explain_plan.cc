@@ -42,13 +42,14 @@ std::optional<Story> service_story(const Policies& wanted, const ManifestPlan& p
                                    const ObjectName& name) {
   const Desired& desired = wanted.desired();
   const Service* service = wanted.service(name);
+  const auto source = service != nullptr ? std::optional(source_of(*service)) : std::nullopt;
   Story story;
   story.object = "service " + to_string(name);
-  story.take_problems(problems_of(desired, {"Service"}, name.ns, name.name,
-                                  service != nullptr ? &service->source : nullptr));
+  story.take_problems(
+      problems_of(desired, {"Service"}, name.ns, name.name, source ? &*source : nullptr));
   for (const UnmanagedService& other : desired.unmanaged) {
     if (other.name != name) continue;
-    story.fact(fmt::format("read from {}", place_of(other.source)));
+    story.fact(fmt::format("read from {}", place_of(source_of(other))));
     story.verdict = "not served: " + other.why;
     return story;
   }
@@ -58,16 +59,16 @@ std::optional<Story> service_story(const Policies& wanted, const ManifestPlan& p
     story.verdict = "not in force: it cannot be used as it is written";
     return story;
   }
-  story.fact(fmt::format("read from {}", place_of(service->source)));
+  story.fact(fmt::format("read from {}", place_of(source_of(*service))));
   for (const IpAddress& ip : service->held) {
     story.fact(fmt::format("its status names {}", to_string(ip)));
   }
   for (const IpAddress& ip : service->requested) {
-    story.fact(fmt::format("asks for {} by {}", to_string(ip), service->requested_by));
+    story.fact(fmt::format("asks for {} by {}", to_string(ip), service->requested_by.value_or("")));
   }
   if (service->requested_pool) {
     story.fact(fmt::format("asks for pool {} by {}", service->requested_pool->str(),
-                           service->requested_pool_by));
+                           service->requested_pool_by.value_or("")));
   }
   const auto& decisions = plan.allocation.plan.decisions;
   const auto decision = std::find_if(decisions.begin(), decisions.end(),

@@ -31,7 +31,7 @@ void tell_claim(const View& view, const Service& s, const IpAddress& ip, Story& 
 
 std::string where(const Backends& backends) {
   std::vector<std::string> nodes;
-  for (const NodeName& node : backends.nodes) nodes.push_back(node.str());
+  for (const NodeName* node : backends.nodes) nodes.push_back(node->str());
   if (backends.gateway) {
     nodes.push_back("every node, as it is a Gateway or an Ingress of Cilium's");
   } else if (backends.everywhere) {

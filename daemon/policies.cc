@@ -1,6 +1,7 @@
 #include "daemon/policies.h"
 
 #include <algorithm>
+#include <span>
 #include <type_traits>
 #include <utility>
 
@@ -8,6 +9,8 @@
 
 namespace herald::daemon {
 namespace {
+
+constexpr const char* kHostname = "kubernetes.io/hostname";
 
 // Which kinds of address a VIP is to one of its services. One in a pool may have been allocated to
 // a service that lists it as well.
@@ -38,6 +41,23 @@ bool takes_class(const Policy& policy, const Kinds& kinds, const Service* servic
          contains(policy.addresses, AddressKind::ExternalIP);
 }
 
+// The slices of each service at once.
+template <typename Take>
+void for_each_service(const SharedList<EndpointSlice>& slices, Take take) {
+  std::vector<const EndpointSlice*> all;
+  all.reserve(slices.size());
+  for (const EndpointSlice& slice : slices) all.push_back(&slice);
+  const auto less = [](const EndpointSlice* a, const EndpointSlice* b) {
+    return a->service < b->service;
+  };
+  // They are mostly called after their service.
+  if (!std::is_sorted(all.begin(), all.end(), less)) std::sort(all.begin(), all.end(), less);
+  for (std::size_t from = 0, end = 0; from < all.size(); from = end) {
+    while (end < all.size() && all[end]->service == all[from]->service) ++end;
+    take(std::span<const EndpointSlice* const>(all).subspan(from, end - from));
+  }
+}
+
 }  // namespace
 
 bool covers(const coord::MemberLink& link, const IpAddress& vip) {
@@ -57,21 +77,34 @@ Policies::Policies(std::shared_ptr<const Desired> desired, Options options)
     if (cordoned || node.going) yielding_.insert(node.name);
     if (!node.ready || node.network_unavailable || node.out_of_service) unwell_.insert(node.name);
   }
-  known_.reserve(desired_->services.size());
-  for (const Service& s : desired_->services) known_[s.name].service = &s;
-  backends_ = std::make_shared<const std::map<ObjectName, ServiceBackends>>(
-      backends_of(desired_->endpoint_slices));
-  for (const auto& [name, backends] : *backends_) known_[name].backends = &backends;
+  KnownServices known;
+  known.reserve(desired_->services.size());
+  for (const Service& s : desired_->services) known[&s.name].service = &s;
+  for_each_service(desired_->endpoint_slices, [&](auto slices) {
+    known[&slices.front()->service].backends = backends_of(slices);
+  });
+  known_ = std::make_shared<const KnownServices>(std::move(known));
   for (const L2Policy& p : desired_->l2_policies) interfaces_.emplace_back(p.interfaces);
 }
 
+const Policies::Known* Policies::known(const ObjectName& name) const {
+  if (!known_) return nullptr;
+  const auto it = known_->find(&name);
+  return it == known_->end() ? nullptr : &it->second;
+}
+
+const Backends* Policies::backends(const Known* service, IpFamily family) {
+  if (service == nullptr || !service->backends.has_slice()) return nullptr;
+  return &service->backends.of(family);
+}
+
 const Service* Policies::service(const ObjectName& name) const {
-  return known(name).service;
+  const Known* found = known(name);
+  return found == nullptr ? nullptr : found->service;
 }
 
 const Backends* Policies::backends(const ObjectName& name, IpFamily family) const {
-  const ServiceBackends* all = known(name).backends;
-  return all == nullptr ? nullptr : &all->of(family);
+  return backends(known(name), family);
 }
 
 Labels Policies::service_labels(const ObjectName& name) const {
@@ -83,9 +116,9 @@ NodeFacts Policies::node(const NodeName& name, const Labels& own) const {
   NodeFacts out{name, own};
   for (const NodeObject& object : desired_->nodes) {
     if (object.name != name) continue;
-    for (const auto& [key, value] : object.labels) out.labels[key] = value;
+    out.labels.set(object.labels);
   }
-  out.labels.emplace("kubernetes.io/hostname", name.str());
+  if (!out.labels.contains(kHostname)) out.labels.set(kHostname, name.str());
   return out;
 }
 
@@ -137,10 +170,10 @@ Picks<Policy> Policies::picks(const std::vector<Policy>& policies, const IpAddre
   std::vector<User> users;
   users.reserve(services.size());
   for (const ObjectName& name : services) {
-    const Known of = known(name);
-    users.push_back({of.service, of.backends ? &of.backends->of(vip.family()) : nullptr,
-                     kinds_of(*this, vip, of.service),
-                     of.service ? Labels{} : service_labels(name)});
+    const Known* found = known(name);
+    const Service* service = found == nullptr ? nullptr : found->service;
+    users.push_back({service, backends(found, vip.family()), kinds_of(*this, vip, service),
+                     service != nullptr ? Labels{} : service_labels(name)});
   }
   Picks<Policy> out;
   std::optional<const Pool*> pool;

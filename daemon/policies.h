@@ -7,7 +7,6 @@
 
 #include <cstdint>
 #include <functional>
-#include <map>
 #include <memory>
 #include <optional>
 #include <set>
@@ -108,23 +107,24 @@ class Policies {
 
   std::shared_ptr<const Desired> desired_;
   Options options_;
-  // Asked for every VIP; nothing goes through it in order.
+  // Asked for every VIP; nothing goes through it in order. Its keys and all that it points to are
+  // of `desired_`. Shared by copies, as Picks point into it.
   struct Known {
     const Service* service = nullptr;
-    const ServiceBackends* backends = nullptr;
+    ServiceBackends backends;
   };
   struct Hash {
-    std::size_t operator()(const ObjectName& name) const {
-      return std::hash<std::string>{}(name.name) * 31 + std::hash<std::string>{}(name.ns);
+    std::size_t operator()(const ObjectName* name) const {
+      return std::hash<std::string>{}(name->name) * 31 + std::hash<std::string>{}(name->ns);
     }
   };
-  Known known(const ObjectName& name) const {
-    const auto it = known_.find(name);
-    return it == known_.end() ? Known{} : it->second;
-  }
-  std::unordered_map<ObjectName, Known, Hash> known_;
-  // Shared by copies, as `known_` points into it.
-  std::shared_ptr<const std::map<ObjectName, ServiceBackends>> backends_;
+  struct Same {
+    bool operator()(const ObjectName* a, const ObjectName* b) const { return *a == *b; }
+  };
+  using KnownServices = std::unordered_map<const ObjectName*, Known, Hash, Same>;
+  const Known* known(const ObjectName& name) const;
+  static const Backends* backends(const Known* service, IpFamily family);
+  std::shared_ptr<const KnownServices> known_;
   std::set<NodeName> yielding_, unwell_;
   std::vector<config::InterfaceMatcher> interfaces_;  // of each L2 policy
 };

@@ -29,9 +29,9 @@ json::object condition(const char* type, bool is, std::string_view reason,
 }
 
 bool asks_cilium(const Service& service) {
-  return service.requested_by.starts_with("lbipam.cilium.io/") ||
-         service.requested_by.starts_with("io.cilium/") ||
-         service.requested_pool_by.starts_with("lbipam.cilium.io/");
+  const std::string ips = service.requested_by.value_or("");
+  return ips.starts_with("lbipam.cilium.io/") || ips.starts_with("io.cilium/") ||
+         service.requested_pool_by.value_or("").starts_with("lbipam.cilium.io/");
 }
 
 // In the order of the service's families; requested ones of a family as requested.

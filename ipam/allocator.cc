@@ -74,9 +74,7 @@ class Planner {
   }
 
  private:
-  static bool wants(const Case& c) {
-    return !c.service->headless && c.service->invalid_request.empty();
-  }
+  static bool wants(const Case& c) { return !c.service->headless && !c.service->invalid_request; }
 
   // An IP of a status that its service gives up may be what an older one was refused.
   template <typename Step>
@@ -93,7 +91,7 @@ class Planner {
 
   Stay stay(const Service& s, const IpAddress& ip) const {
     if (s.headless) return Stay::GivesUp;
-    if (!s.invalid_request.empty()) return Stay::Keeps;
+    if (s.invalid_request) return Stay::Keeps;
     if (!s.requested.empty()) {
       const Pool* pool = chooser_.pool_of(ip, &s);
       const bool of_family = pool == nullptr || pool->family_check == FamilyCheck::Any ||
@@ -217,7 +215,7 @@ class Planner {
     const Service& s = *c.service;
     if (s.headless) {
       c.refusal = refuse_headless(s);
-    } else if (!s.invalid_request.empty()) {
+    } else if (s.invalid_request) {
       c.refusal = refuse_invalid(s);
     } else if (!c.stale.empty()) {
       c.refusal->message += fmt::format(" (until then it keeps {})", to_string(c.stale.front()));

@@ -6,7 +6,7 @@
 
 namespace herald::ipam {
 
-bool has_family(const std::vector<IpAddress>& ips, IpFamily family) {
+bool has_family(std::span<const IpAddress> ips, IpFamily family) {
   return std::any_of(ips.begin(), ips.end(),
                      [&](const IpAddress& ip) { return ip.family() == family; });
 }

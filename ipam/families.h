@@ -1,13 +1,14 @@
 // ipam/families.h: what a service's ipFamilies and ipFamilyPolicy mean for its IPs.
 #pragma once
 
+#include <span>
 #include <vector>
 
 #include "model/objects.h"
 
 namespace herald::ipam {
 
-bool has_family(const std::vector<IpAddress>& ips, IpFamily family);
+bool has_family(std::span<const IpAddress> ips, IpFamily family);
 
 struct FamilyWish {
   std::vector<IpFamily> families;  // to have one IP of each, in this order

@@ -9,7 +9,7 @@ namespace herald::ipam {
 namespace {
 
 // Keys of maps: texts with their lengths, so that no two lists read the same.
-void append(std::string& to, const std::string& text) {
+void append(std::string& to, std::string_view text) {
   to += std::to_string(text.size());
   to += ':';
   to += text;
@@ -48,7 +48,7 @@ std::string search_name(const Service& s) {
   std::sort(ports.begin(), ports.end());
   for (const ServicePort& port : ports) {
     out += std::to_string(port.port);
-    append(out, port.protocol);
+    append(out, to_string(port.protocol));
   }
   return out;
 }

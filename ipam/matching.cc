@@ -8,6 +8,8 @@
 namespace herald::ipam {
 namespace {
 
+constexpr const char* kNameLabel = "kubernetes.io/metadata.name";
+
 std::int64_t age_key(const CreationTime& created) {
   return created.value_or(std::numeric_limits<std::int64_t>::max());
 }
@@ -16,8 +18,8 @@ std::int64_t age_key(const CreationTime& created) {
 
 Labels selectable_labels(const Service& service) {
   Labels labels = service.labels;
-  labels["io.kubernetes.service.namespace"] = service.name.ns;
-  labels["io.kubernetes.service.name"] = service.name.name;
+  labels.set({{"io.kubernetes.service.namespace", service.name.ns},
+              {"io.kubernetes.service.name", service.name.name}});
   return labels;
 }
 
@@ -25,13 +27,13 @@ NamespaceLabels::NamespaceLabels(const std::vector<NamespaceObject>& namespaces)
   for (const NamespaceObject& object : namespaces) {
     Labels& labels = labels_[object.name];
     labels = object.labels;
-    labels["kubernetes.io/metadata.name"] = object.name;
+    labels.set(kNameLabel, object.name);
   }
 }
 
 const Labels& NamespaceLabels::of(const std::string& ns) {
   const auto [at, is_new] = labels_.try_emplace(ns);
-  if (is_new) at->second["kubernetes.io/metadata.name"] = ns;
+  if (is_new) at->second.set(kNameLabel, ns);
   return at->second;
 }
 

@@ -105,7 +105,7 @@ Refusal exhausted(const Service& service, IpFamily family, const std::vector<Poo
 
 }  // namespace
 
-std::string names_of(const std::vector<IpFamily>& families, const char* separator) {
+std::string names_of(std::span<const IpFamily> families, const char* separator) {
   std::vector<std::string> out;
   for (const IpFamily family : families) out.push_back(to_string(family));
   return join(out, separator);
@@ -148,14 +148,14 @@ Refusal refuse_choice(const Service& service, IpFamily family, const std::vector
     return {Reason::PoolSelectorMismatch,
             fmt::format("{} asks for pool {} ({}), which does not select it ({}): change its "
                         "labels, or ask for another pool",
-                        to_string(service.name), first.pool.name.str(), service.requested_pool_by,
-                        selectors_of(first.pool))};
+                        to_string(service.name), first.pool.name.str(),
+                        service.requested_pool_by.value_or(""), selectors_of(first.pool))};
   }
   if (first.asked_for) {
     return {Reason::NoMatchingPool,
             fmt::format("{} asks for pool {} ({}), which {}: add some to it, or ask for another",
-                        to_string(service.name), first.pool.name.str(), service.requested_pool_by,
-                        why_not(first, family))};
+                        to_string(service.name), first.pool.name.str(),
+                        service.requested_pool_by.value_or(""), why_not(first, family))};
   }
   std::vector<std::string> named;
   for (const PoolView& view : pools) {
@@ -189,7 +189,7 @@ Refusal refuse_unknown_pool(const Service& service, const std::vector<Pool>& all
           fmt::format("{} asks for pool {} ({}), which does not exist: add it, or ask for another "
                       "({})",
                       to_string(service.name), service.requested_pool->str(),
-                      service.requested_pool_by, there)};
+                      service.requested_pool_by.value_or(""), there)};
 }
 
 Refusal refuse_by_pools(const Service& service, const IpAddress& ip,
@@ -210,7 +210,7 @@ Refusal refuse_by_pools(const Service& service, const IpAddress& ip,
     const std::string where =
         service.requested_pool
             ? fmt::format("not in pool {}, which {} asks for", service.requested_pool->str(),
-                          service.requested_pool_by)
+                          service.requested_pool_by.value_or(""))
             : "in no pool";
     return {Reason::RequestedIPNotInPool,
             fmt::format("{} is {}{}: add it to {} pool, or ask for an address of one", what, where,

@@ -4,6 +4,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -94,7 +95,7 @@ Refusal refuse_headless(const Service& service);
 std::string outside_of_pools(const Service& service, const IpAddress& ip);
 
 // "IPv4, IPv6".
-std::string names_of(const std::vector<IpFamily>& families, const char* separator = ", ");
+std::string names_of(std::span<const IpFamily> families, const char* separator = ", ");
 
 // A list for a sentence: the first few, and how many more there are.
 std::string few_of(std::vector<std::string> parts, const char* separator = ", ");

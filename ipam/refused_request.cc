@@ -2,6 +2,7 @@
 #include <fmt/core.h>
 
 #include <algorithm>
+#include <span>
 
 #include "base/lists.h"
 #include "base/text.h"
@@ -13,12 +14,11 @@ namespace herald::ipam {
 namespace {
 
 std::string asker(const Service& service) {
-  return fmt::format(
-      "{} of {}", service.requested_by.empty() ? std::string("the request") : service.requested_by,
-      to_string(service.name));
+  return fmt::format("{} of {}", service.requested_by.value_or("the request"),
+                     to_string(service.name));
 }
 
-std::vector<IpFamily> families_of(const std::vector<IpAddress>& ips) {
+std::vector<IpFamily> families_of(std::span<const IpAddress> ips) {
   std::vector<IpFamily> out;
   for (const IpFamily family : {IpFamily::IPv4, IpFamily::IPv6}) {
     if (has_family(ips, family)) out.push_back(family);
@@ -130,7 +130,7 @@ Refusal refuse_sharing(const Service& service, const Service& holder, const IpAd
     case Reason::SharingPortConflict:
       if (const ServicePort* port = common_port(service, holder)) {
         why = fmt::format("both {} and {} have port {}/{}: change one of them", a, b, port->port,
-                          port->protocol);
+                          to_string(port->protocol));
       }
       break;
     default:
@@ -156,7 +156,7 @@ Refusal refuse_quarantined(const Service& service, const IpAddress& ip, const st
 
 Refusal refuse_invalid(const Service& service) {
   return {service.invalid_families ? Reason::FamilyMismatch : Reason::InvalidRequest,
-          fmt::format("{}: {}", to_string(service.name), service.invalid_request)};
+          fmt::format("{}: {}", to_string(service.name), *service.invalid_request)};
 }
 
 Refusal refuse_headless(const Service& service) {

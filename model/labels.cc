@@ -1,11 +1,30 @@
 #include "model/labels.h"
 
 #include <algorithm>
+#include <cstdint>
+#include <cstring>
 
 #include "base/text.h"
 
 namespace herald {
 namespace {
+
+using Length = std::uint32_t;
+
+Length length_at(const char* at) {
+  Length out = 0;
+  std::memcpy(&out, at, sizeof out);
+  return out;
+}
+
+// Returns where it goes on.
+char* put(char* at, Length length) {
+  std::memcpy(at, &length, sizeof length);
+  return at + sizeof length;
+}
+char* put(char* at, std::string_view text) {
+  return std::copy(text.begin(), text.end(), at);
+}
 
 bool holds(const LabelSelector::Expression& e, const Labels& labels) {
   const auto it = labels.find(e.key);
@@ -41,6 +60,65 @@ std::string print(const LabelSelector::Expression& e) {
 
 }  // namespace
 
+Labels::Labels(std::vector<value_type> labels) {
+  std::stable_sort(labels.begin(), labels.end(),
+                   [](const auto& a, const auto& b) { return a.first < b.first; });
+  // From the back: there the last of those with the same key stands first.
+  const auto last = std::unique(labels.rbegin(), labels.rend(),
+                                [](const auto& a, const auto& b) { return a.first == b.first; });
+  labels.erase(labels.begin(), last.base());
+  if (labels.empty()) return;
+  std::size_t size = 0;
+  for (const auto& [key, value] : labels) size += 2 * sizeof(Length) + key.size() + value.size();
+  text_ = std::make_unique<char[]>(sizeof(Length) + size);
+  char* at = put(text_.get(), static_cast<Length>(size));
+  for (const auto& [key, value] : labels) {
+    at = put(at, static_cast<Length>(key.size()));
+    at = put(at, static_cast<Length>(value.size()));
+    at = put(put(at, key), value);
+  }
+}
+
+Labels::Labels(const Labels& other) {
+  if (other.empty()) return;
+  const std::size_t size = sizeof(Length) + other.text().size();
+  text_ = std::make_unique<char[]>(size);
+  std::copy_n(other.text_.get(), size, text_.get());
+}
+
+std::string_view Labels::text() const {
+  if (empty()) return {};
+  return {text_.get() + sizeof(Length), length_at(text_.get())};
+}
+
+Labels::const_iterator Labels::begin() const {
+  return const_iterator(text());
+}
+Labels::const_iterator Labels::end() const {
+  return const_iterator(text().substr(text().size()));
+}
+
+Labels::const_iterator Labels::find(std::string_view key) const {
+  return std::find_if(begin(), end(), [&](const value_type& label) { return label.first == key; });
+}
+bool Labels::contains(std::string_view key) const {
+  return find(key) != end();
+}
+
+void Labels::set(const Labels& others) {
+  std::vector<value_type> all(begin(), end());
+  all.insert(all.end(), others.begin(), others.end());
+  *this = Labels(std::move(all));
+}
+
+Labels::const_iterator::const_iterator(std::string_view text) : at_(text.data()), rest_(text) {
+  if (text.empty()) return;
+  const std::size_t key = length_at(at_), value = length_at(at_ + sizeof(Length));
+  label_.first = text.substr(2 * sizeof(Length), key);
+  label_.second = text.substr(2 * sizeof(Length) + key, value);
+  rest_ = text.substr(2 * sizeof(Length) + key + value);
+}
+
 bool LabelSelector::matches(const Labels& labels) const {
   const bool all_labels =
       std::all_of(match_labels.begin(), match_labels.end(), [&](const auto& wanted) {
@@ -53,7 +131,9 @@ bool LabelSelector::matches(const Labels& labels) const {
 
 std::string to_string(const LabelSelector& selector) {
   std::vector<std::string> parts;
-  for (const auto& [key, value] : selector.match_labels) parts.push_back(key + "=" + value);
+  for (const auto& [key, value] : selector.match_labels) {
+    parts.push_back(std::string(key) + "=" + std::string(value));
+  }
   for (const auto& e : selector.match_expressions) parts.push_back(print(e));
   return parts.empty() ? "<everything>" : join(parts, ",");
 }

@@ -3,14 +3,16 @@
 #pragma once
 
 #include <cstdint>
-#include <map>
 #include <optional>
 #include <string>
 #include <vector>
 
 #include "base/names.h"
+#include "base/rare.h"
 #include "base/time.h"
 #include "model/labels.h"
+#include "model/shared_value.h"
+#include "model/short_list.h"
 #include "net/ip.h"
 
 namespace herald {
@@ -33,9 +35,12 @@ enum class AddressKind : std::uint8_t { LoadBalancerIP, ExternalIP, ClusterIP };
 enum class IpFamilyPolicy : std::uint8_t { SingleStack, PreferDualStack, RequireDualStack };
 enum class TrafficPolicy : std::uint8_t { Cluster, Local };
 
+enum class Protocol : std::uint8_t { TCP, UDP, SCTP };
+const char* to_string(Protocol protocol);  // "TCP", "UDP", "SCTP", as in Kubernetes
+
 struct ServicePort {
   std::uint16_t port = 0;
-  std::string protocol = "TCP";  // TCP, UDP, SCTP
+  Protocol protocol = Protocol::TCP;
   auto operator<=>(const ServicePort&) const = default;
 };
 
@@ -49,32 +54,33 @@ struct Sharing {
   bool operator==(const Sharing&) const = default;
 };
 
-// A v1 Service of type LoadBalancer that is ours to serve.
+// A v1 Service of type LoadBalancer that is ours to serve. There are thousands, so that it is as
+// small as can be.
 struct Service {
   ObjectName name;
-  Source source;
+  Rare<Source> source;  // see source_of()
   CreationTime created;
   Labels labels;
   Labels selector;  // spec.selector: its pods
-  std::optional<std::string> load_balancer_class;
-  std::vector<IpFamily> families;  // spec.ipFamilies; empty: IPv4, then by the pools
+  Rare<std::string> load_balancer_class;
+  ShortList<IpFamily> families;  // spec.ipFamilies; empty: IPv4, then by the pools
+  ShortList<ServicePort> ports;
+  ShortList<IpAddress> requested;  // by annotation or spec.loadBalancerIP
+  Rare<std::string> requested_by;  // the annotation or field that asked, for messages
+  Rare<PoolName> requested_pool;
+  Rare<std::string> requested_pool_by;
+  Rare<Sharing> sharing;
+  // Why what it asks for cannot be meant (two ways that exclude one another, text that is no
+  // address): it gets nothing new, and keeps what it has. None: all is well.
+  Rare<std::string> invalid_request;
+  ShortList<IpAddress> held;  // status.loadBalancer.ingress: what it already has
+  ShortList<IpAddress> external_ips;
   IpFamilyPolicy family_policy = IpFamilyPolicy::SingleStack;
   TrafficPolicy traffic_policy = TrafficPolicy::Cluster;
-  std::vector<ServicePort> ports;
-  std::vector<IpAddress> requested;  // by annotation or spec.loadBalancerIP
-  std::string requested_by;          // the annotation or field that asked, for messages
-  std::optional<PoolName> requested_pool;
-  std::string requested_pool_by;
-  std::optional<Sharing> sharing;
-  // Why what it asks for cannot be meant (two ways that exclude one another, text that is no
-  // address): it gets nothing new, and keeps what it has. Empty: all is well.
-  std::string invalid_request;
   bool invalid_families = false;  // it is the families of the IPs asked for that are wrong
   bool headless = false;          // clusterIP None: there is nothing to send traffic to
-  std::vector<IpAddress> held;    // status.loadBalancer.ingress: what it already has
   // Another controller wrote that status (it lists a hostname): what lies in no pool is not ours.
   bool foreign_status = false;
-  std::vector<IpAddress> external_ips;
   bool operator==(const Service&) const = default;
 };
 
@@ -253,7 +259,7 @@ struct BfdProfile {
 
 // discovery.k8s.io/v1 EndpointSlice: where some of a service's pods are.
 struct Endpoint {
-  std::optional<NodeName> node;
+  SharedValue<NodeName> node;  // none: not said
   bool ready = true, serving = true, terminating = false;
   bool gateway = false;  // Cilium's dummy: a proxy on every node serves
   bool operator==(const Endpoint&) const = default;
@@ -278,15 +284,15 @@ struct SecretObject {
 // A v1 Service that is not ours to serve, for those who ask why it has no IP.
 struct UnmanagedService {
   ObjectName name;
-  Source source;
-  std::string why;  // "its type is ClusterIP", "its loadBalancerClass is example.com/other"
+  Rare<Source> source;  // see source_of()
+  std::string why;      // "its type is ClusterIP", "its loadBalancerClass is example.com/other"
   bool operator==(const UnmanagedService&) const = default;
 };
 
 // v1 Node: only what people say about it; what it is doing is a member document.
 struct NodeObject {
   NodeName name;
-  Source source;
+  Rare<Source> source;  // see source_of()
   Labels labels;
   bool cordoned = false;             // spec.unschedulable
   bool ready = true;                 // condition Ready, unless it is False or Unknown
@@ -295,6 +301,12 @@ struct NodeObject {
   bool out_of_service = false, going = false;
   bool operator==(const NodeObject&) const = default;
 };
+
+// Where such an object was read. One of an API server is where its name says, so that no more is
+// kept of it: then its own source is none.
+Source source_of(const Service& service);
+Source source_of(const UnmanagedService& service);
+Source source_of(const NodeObject& node);
 
 // v1 Namespace.
 struct NamespaceObject {

@@ -99,7 +99,7 @@ metadata: {name: default}
   objects.set_object({"/api/v1/namespaces/default", "v1", "Namespace", "", "default"},
                      R"({"metadata":{"name":"default"}})");
   Desired a = files.desired(), b = objects.desired();
-  EXPECT_EQ(b.services[0].source.file, "/api/v1/namespaces/default/services/web");
+  EXPECT_EQ(source_of(b.services[0]).file, "/api/v1/namespaces/default/services/web");
   EXPECT_EQ(b.objects_read, 5);
   a.services[0].source = b.services[0].source;
   a.pools[0].source = b.pools[0].source;

@@ -29,9 +29,9 @@ std::string told_of(const Problem& p) {
 }
 
 template <typename T>
-std::string texts(const std::vector<T>& values) {
+std::string texts(const T& values) {
   std::vector<std::string> out;
-  for (const T& v : values) out.push_back(to_string(v));
+  for (const auto& v : values) out.push_back(to_string(v));
   return join(out, " ");
 }
 
@@ -61,8 +61,8 @@ TEST(ServiceAnnotations, AskForIps) {
     const Desired d = service(c.annotations, c.spec);
     ASSERT_EQ(d.services.size(), 1U) << c.annotations;
     EXPECT_EQ(texts(d.services[0].requested), c.ips) << c.annotations;
-    EXPECT_EQ(d.services[0].requested_by, c.by) << c.annotations;
-    EXPECT_EQ(d.services[0].invalid_request, "") << c.annotations;
+    EXPECT_EQ(d.services[0].requested_by.value_or(""), c.by) << c.annotations;
+    EXPECT_FALSE(d.services[0].invalid_request) << c.annotations;
   }
 }
 
@@ -113,7 +113,7 @@ TEST(ServiceAnnotations, AnInvalidRequestLeavesTheServiceKnown) {
   for (const auto& c : cases) {
     const Desired d = service(c.annotations, c.spec, "{ip: 10.0.0.9}");
     ASSERT_EQ(d.services.size(), 1U) << c.annotations;
-    EXPECT_EQ(d.services[0].invalid_request, c.why) << c.annotations;
+    EXPECT_EQ(d.services[0].invalid_request.value_or(""), c.why) << c.annotations;
     EXPECT_EQ(d.services[0].invalid_families, c.families) << c.annotations;
     EXPECT_TRUE(d.services[0].requested.empty()) << c.annotations;
     EXPECT_EQ(texts(d.services[0].held), "10.0.0.9");
@@ -148,15 +148,16 @@ TEST(ServiceAnnotations, OldNamesAreToldTheNewOne) {
 
 TEST(ServiceAnnotations, PoolAndSharing) {
   EXPECT_EQ(service("metallb.io/address-pool: lan").services[0].requested_pool, PoolName("lan"));
-  EXPECT_EQ(service("herald.io/pool: lan").services[0].requested_pool_by, "herald.io/pool");
+  EXPECT_EQ(service("herald.io/pool: lan").services[0].requested_pool_by.value_or(""),
+            "herald.io/pool");
   EXPECT_FALSE(service("metallb.io/address-pool: ''").services[0].requested_pool);
 
   const struct {
     std::string annotations;
-    std::optional<Sharing> sharing;
+    Rare<Sharing> sharing;
   } cases[] = {
-      {"", std::nullopt},
-      {"lbipam.cilium.io/sharing-cross-namespace: '*'", std::nullopt},
+      {"", {}},
+      {"lbipam.cilium.io/sharing-cross-namespace: '*'", {}},
       {"lbipam.cilium.io/sharing-key: k", Sharing{"k", {}, false}},
       {"herald.io/sharing-key: k, herald.io/sharing-cross-namespace: ' a , b '",
        Sharing{"k", {"a", "b"}, false}},
@@ -169,7 +170,7 @@ TEST(ServiceAnnotations, PoolAndSharing) {
   for (const auto& c : cases) {
     const Desired d = service(c.annotations);
     EXPECT_TRUE(d.services[0].sharing == c.sharing) << c.annotations;
-    EXPECT_EQ(d.services[0].invalid_request, "");
+    EXPECT_FALSE(d.services[0].invalid_request);
   }
   for (const auto& [word, on] : {std::pair{"'true'", true},
                                  {"'True'", true},
@@ -221,7 +222,7 @@ TEST(CoreKinds, StatusOfAService) {
   EXPECT_EQ(texts(d.services[0].held), "10.0.0.1");
   EXPECT_TRUE(d.services[0].foreign_status);
   EXPECT_EQ(d.services[0].selector, (Labels{{"app", "web"}}));
-  EXPECT_EQ(d.services[0].load_balancer_class, "herald.io/herald");
+  EXPECT_EQ(d.services[0].load_balancer_class.value_or(""), "herald.io/herald");
   EXPECT_EQ(d.problems.size(), 1U);
   EXPECT_FALSE(service("", "", "{ip: 10.0.0.1}").services[0].foreign_status);
 }
@@ -328,8 +329,8 @@ TEST(CoreKinds, EndpointSlices) {
   const EndpointSlice& slice = d.endpoint_slices[0];
   EXPECT_EQ(slice.service, (ObjectName{"shop", "web"}));
   EXPECT_EQ(slice.endpoints, (std::vector<Endpoint>{{NodeName("n1"), true, true, false},
-                                                    {std::nullopt, false, false, false},
-                                                    {std::nullopt, false, true, true}}));
+                                                    {{}, false, false, false},
+                                                    {{}, false, true, true}}));
 }
 
 // A manifest that is right in every word but one must not pass in silence.

@@ -90,9 +90,9 @@ TEST(Manifests, ReadAServiceAndItsPool) {
   EXPECT_TRUE(problems(m).empty());
   ASSERT_EQ(d.services.size(), 1U);
   EXPECT_EQ(to_string(d.services[0].name), "default/web");
-  EXPECT_EQ(d.services[0].requested_by, "lbipam.cilium.io/ips");
+  EXPECT_EQ(d.services[0].requested_by.value_or(""), "lbipam.cilium.io/ips");
   EXPECT_EQ(d.services[0].requested, d.services[0].held);
-  EXPECT_EQ(d.services[0].labels.at("io.kubernetes.service.name"), "web");
+  EXPECT_EQ(d.services[0].labels.find("io.kubernetes.service.name")->second, "web");
   ASSERT_EQ(d.pools.size(), 1U);
   EXPECT_EQ(d.pools[0].avoided.size(), 2U);
   EXPECT_TRUE(d.complete);

@@ -83,7 +83,7 @@ IpRange any_range() {
 }
 Labels any_labels() {
   Labels out;
-  for (const std::string& key : some(2, any_word)) out[key] = any_word();
+  for (const std::string& key : some(2, any_word)) out.set(key, any_word());
   return out;
 }
 LabelSelector any_selector() {

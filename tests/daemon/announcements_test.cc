@@ -214,7 +214,7 @@ TEST(L2Announcements, ByEndpointsPoliciesAndLabels) {
 
 TEST(L2Announcements, TheExclusionLabelHadAnotherName) {
   World w = world_of({"", kCluster, {{"iris1"}}, {{}}, {}, {}});
-  w.desired.nodes[0].labels["alpha.service-controller.kubernetes.io/exclude-balancer"] = "true";
+  w.desired.nodes[0].labels.set("alpha.service-controller.kubernetes.io/exclude-balancer", "true");
   EXPECT_EQ(w.speaker(), "iris2");
 }
 

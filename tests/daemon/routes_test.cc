@@ -259,7 +259,7 @@ TEST(Routes, ExcludedUnwellAndDrainedNodes) {
   EXPECT_EQ(w.told().size(), 2u) << "nobody is left who could do it instead";
   w.drained.clear();
   for (std::size_t i = 0; i < w.desired.nodes.size(); ++i) {
-    w.desired.nodes[i].labels["node.kubernetes.io/exclude-from-external-load-balancers"] = "";
+    w.desired.nodes[i].labels.set("node.kubernetes.io/exclude-from-external-load-balancers", "");
   }
   EXPECT_EQ(w.of().bgp, Hold::NodesExcluded);
   w.options.ignore_exclude_label = true;

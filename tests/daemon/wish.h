@@ -26,7 +26,7 @@ constexpr bool kReady = true, kServing = true, kTerminating = true, kNot = false
 // A selector of one label.
 inline LabelSelector labelled(const char* key, const char* value) {
   LabelSelector out;
-  out.match_labels[key] = value;
+  out.match_labels.set(key, value);
   return out;
 }
 inline Selectors hosts(const std::vector<const char*>& names) {
@@ -85,7 +85,7 @@ class World {
     slice.service = {"default", service};
     slice.family = family;
     for (const At& at : all) {
-      Endpoint e{std::nullopt, at.ready, at.serving, at.terminating};
+      Endpoint e{{}, at.ready, at.serving, at.terminating};
       e.gateway = std::string(at.node) == "gateway";
       if (*at.node != '\0' && !e.gateway) e.node = NodeName(at.node);
       slice.endpoints.push_back(e);

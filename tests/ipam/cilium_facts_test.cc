@@ -88,8 +88,10 @@ Service sharer(const std::string& name, std::int64_t age, const std::string& key
 TEST(CiliumFacts, SharingClusters) {
   World w;
   w.pools = {pool("pool-a", {"10.0.10.0/24"})};
-  w.services = {sharer("a", 0, "key-1", {{80, "TCP"}}), sharer("b", 1, "key-1", {{81, "TCP"}}),
-                sharer("c", 2, "key-1", {{80, "TCP"}}), sharer("d", 3, "key-1", {{81, "TCP"}})};
+  w.services = {sharer("a", 0, "key-1", {{80, Protocol::TCP}}),
+                sharer("b", 1, "key-1", {{81, Protocol::TCP}}),
+                sharer("c", 2, "key-1", {{80, Protocol::TCP}}),
+                sharer("d", 3, "key-1", {{81, Protocol::TCP}})};
   const Plan p = w.settle();
   EXPECT_EQ(said(p.decisions[0]), said(p.decisions[1]));
   EXPECT_EQ(said(p.decisions[2]), said(p.decisions[3]));
@@ -100,11 +102,11 @@ TEST(CiliumFacts, SharingClusters) {
 TEST(CiliumFacts, SharedServicesUpdateSharingKeyAndRequestedIP) {
   World w;
   w.pools = {pool("pool-a", {"10.0.10.0/24"})};
-  w.services = {sharer("a", 0, "key-1", {{80, "TCP"}}, {"10.0.10.22"}),
-                sharer("b", 1, "key-2", {{81, "TCP"}}, {"10.0.10.33"}),
-                sharer("c", 2, "key-2", {{82, "TCP"}}, {"10.0.10.33"})};
+  w.services = {sharer("a", 0, "key-1", {{80, Protocol::TCP}}, {"10.0.10.22"}),
+                sharer("b", 1, "key-2", {{81, Protocol::TCP}}, {"10.0.10.33"}),
+                sharer("c", 2, "key-2", {{82, Protocol::TCP}}, {"10.0.10.33"})};
   EXPECT_EQ(said(w.settle().decisions[2]), "10.0.10.33");
-  w.services[2] = sharer("c", 2, "key-1", {{82, "TCP"}}, {"10.0.10.22"});
+  w.services[2] = sharer("c", 2, "key-1", {{82, Protocol::TCP}}, {"10.0.10.22"});
   EXPECT_EQ(said(w.settle().decisions[2]), "10.0.10.22");
   EXPECT_EQ(w.holdings[ip("10.0.10.33")].size(), 1u);
 }
@@ -112,16 +114,17 @@ TEST(CiliumFacts, SharedServicesUpdateSharingKeyAndRequestedIP) {
 TEST(CiliumFacts, SharedSpecificIPThenGenericService) {
   World w;
   w.pools = {pool("pool-a", {"10.0.10.0/24"})};
-  w.services = {sharer("a", 0, "key-1", {{80, "TCP"}}, {"10.0.10.22"}),
-                sharer("b", 1, "key-1", {{81, "TCP"}})};
+  w.services = {sharer("a", 0, "key-1", {{80, Protocol::TCP}}, {"10.0.10.22"}),
+                sharer("b", 1, "key-1", {{81, Protocol::TCP}})};
   EXPECT_EQ(said(w.settle().decisions[1]), "10.0.10.22");
 }
 
 TEST(CiliumFacts, AllocSharedOnInitPreservesExistingSharedIP) {
   World w;
   w.pools = {pool("pool-a", {"10.0.10.0/24"})};
-  w.services = {sharer("a", 0, "key-1", {{80, "TCP"}}), sharer("b", 1, "key-1", {{80, "TCP"}}),
-                sharer("c", 2, "key-1", {{81, "TCP"}, {82, "TCP"}})};
+  w.services = {sharer("a", 0, "key-1", {{80, Protocol::TCP}}),
+                sharer("b", 1, "key-1", {{80, Protocol::TCP}}),
+                sharer("c", 2, "key-1", {{81, Protocol::TCP}, {82, Protocol::TCP}})};
   w.services[0].held = {ip("10.0.10.123")};
   w.services[1].held = w.services[2].held = {ip("10.0.10.124")};
   EXPECT_EQ(said(w.settle().decisions[2]), "10.0.10.124");

@@ -211,7 +211,7 @@ TEST(MetallbFacts, ExhaustANamedPool) {
     w.services.erase(w.services.begin());
     for (const std::size_t i : {3u, 4u}) {
       w.services[i].sharing = Sharing{"share", {"*"}, false};
-      w.services[i].ports = {{static_cast<std::uint16_t>(80 + i), "TCP"}};
+      w.services[i].ports = {{static_cast<std::uint16_t>(80 + i), Protocol::TCP}};
     }
     p = w.settle();
     EXPECT_EQ(p.decisions[3].reason, Reason::Allocated);
@@ -221,7 +221,7 @@ TEST(MetallbFacts, ExhaustANamedPool) {
 
 // TestAssignment, the rows about sharing: s4 has 1.2.4.3 with 80/TCP, key "share" and one backend.
 TEST(MetallbFacts, AssignmentOfASharedIp) {
-  const auto asks = [](std::uint16_t port, const char* protocol, const char* key,
+  const auto asks = [](std::uint16_t port, Protocol protocol, const char* key,
                        const char* backend) {
     World w;
     w.pools = {metallb("test2", {"1.2.4.0/24"})};
@@ -229,7 +229,7 @@ TEST(MetallbFacts, AssignmentOfASharedIp) {
     for (const char* name : {"s4", "s5"}) {
       Service s = service(name, name[1], {"1.2.4.3"});
       s.sharing = Sharing{"share", {"*"}, false};
-      s.ports = {{80, "TCP"}};
+      s.ports = {{80, Protocol::TCP}};
       s.traffic_policy = TrafficPolicy::Local;
       s.selector = {{"app", "backend"}};
       w.services.push_back(s);
@@ -239,11 +239,11 @@ TEST(MetallbFacts, AssignmentOfASharedIp) {
     w.services[1].selector = {{"app", backend}};
     return said(w.settle().decisions[1]);
   };
-  EXPECT_EQ(asks(80, "TCP", "share", "backend"), "SharingPortConflict");
-  EXPECT_EQ(asks(443, "TCP", "othershare", "backend"), "SharingKeyMismatch");
-  EXPECT_EQ(asks(443, "TCP", "share", "otherbackend"), "SharingBackendMismatch");
-  EXPECT_EQ(asks(443, "TCP", "share", "backend"), "1.2.4.3");
-  EXPECT_EQ(asks(53, "UDP", "share", "backend"), "1.2.4.3");
+  EXPECT_EQ(asks(80, Protocol::TCP, "share", "backend"), "SharingPortConflict");
+  EXPECT_EQ(asks(443, Protocol::TCP, "othershare", "backend"), "SharingKeyMismatch");
+  EXPECT_EQ(asks(443, Protocol::TCP, "share", "otherbackend"), "SharingBackendMismatch");
+  EXPECT_EQ(asks(443, Protocol::TCP, "share", "backend"), "1.2.4.3");
+  EXPECT_EQ(asks(53, Protocol::UDP, "share", "backend"), "1.2.4.3");
 }
 
 // TestConfigReload, as far as an address is still in a pool; and the pool's name follows.
@@ -285,7 +285,7 @@ TEST(MetallbFacts, PoolCountAndMetrics) {
   for (const std::uint16_t port : std::vector<std::uint16_t>{80, 443, 23}) {
     Service s = service("s" + std::to_string(port), port, {"1.2.3.4"});
     s.sharing = Sharing{"key", {"*"}, false};
-    s.ports = {{port, "TCP"}};
+    s.ports = {{port, Protocol::TCP}};
     w.services.push_back(s);
   }
   for (; !w.services.empty(); w.services.pop_back()) {

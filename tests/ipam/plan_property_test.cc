@@ -48,7 +48,7 @@ void share(Service& s) {
   const int ports = *rc::gen::inRange(0, 3);
   for (int i = 0; i < ports; ++i) {
     s.ports.push_back({static_cast<std::uint16_t>(*rc::gen::inRange(80, 83)),
-                       *rc::gen::element<std::string>("TCP", "UDP")});
+                       *rc::gen::element(Protocol::TCP, Protocol::UDP)});
   }
   if (*rc::gen::inRange(0, 3) == 0) s.traffic_policy = TrafficPolicy::Local;
   if (*rc::gen::arbitrary<bool>()) s.selector = {{"app", *rc::gen::element<std::string>("a", "b")}};
@@ -106,7 +106,7 @@ bool oracle_permits(const Service& a, const Service& b) {
     return host.name.ns == guest.name.ns || names.contains("*") || names.contains(guest.name.ns);
   };
   if (!welcomes(a, b) || !welcomes(b, a)) return false;
-  std::set<std::pair<std::string, int>> ports;
+  std::set<std::pair<Protocol, int>> ports;
   for (const ServicePort& p : a.ports) ports.insert({p.protocol, p.port});
   for (const ServicePort& p : b.ports) {
     if (ports.contains({p.protocol, p.port})) return false;

@@ -15,7 +15,7 @@ using testing::HasSubstr;
 Service sharer(const std::string& name, std::uint16_t port = 80, const std::string& key = "k") {
   Service s = service(name);
   s.sharing = Sharing{key, {}, false};
-  s.ports = {{port, "TCP"}};
+  s.ports = {{port, Protocol::TCP}};
   return s;
 }
 Service local(Service s, const std::string& app) {
@@ -33,7 +33,7 @@ Service any_pods(Service s) {
   return s;
 }
 Service udp(Service s) {
-  for (ServicePort& p : s.ports) p.protocol = "UDP";
+  for (ServicePort& p : s.ports) p.protocol = Protocol::UDP;
   return s;
 }
 
@@ -136,7 +136,7 @@ TEST(Sharing, OfTwoWhoNoLongerMayTheOlderKeepsIt) {
       [](Service& s) { s.sharing->key = "l"; },
       [](Service& s) { s.sharing.reset(); },
       [](Service& s) {
-        s.ports.push_back({80, "TCP"});
+        s.ports.push_back({80, Protocol::TCP});
       },
       [](Service& s) { s.traffic_policy = TrafficPolicy::Local; },
   };
@@ -146,7 +146,7 @@ TEST(Sharing, OfTwoWhoNoLongerMayTheOlderKeepsIt) {
       w.services = {sharer("a", 80), sharer("b", 81)};
       w.settle();
       edit(w.services[edited]);
-      if (edited == 0) w.services[0].ports.push_back({81, "TCP"});
+      if (edited == 0) w.services[0].ports.push_back({81, Protocol::TCP});
       EXPECT_EQ(all_said(w), (Said{"10.0.0.0", "10.0.0.1"})) << edited;
     }
   }
@@ -235,7 +235,7 @@ TEST(Sharing, AllHoldersHaveToAgree) {
   EXPECT_EQ(said(p.decisions[1]), "10.0.0.3");
   EXPECT_EQ(said(p.decisions[2]), "SharingPortConflict");
   EXPECT_THAT(p.decisions[2].message, HasSubstr("default/b"));
-  w.services[1].ports = {{82, "TCP"}};
+  w.services[1].ports = {{82, Protocol::TCP}};
   EXPECT_EQ(said(w.settle().decisions[2]), "10.0.0.3");
 }
 

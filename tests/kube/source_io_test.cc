@@ -115,7 +115,7 @@ TEST_F(SourceTest, TellsWhatIsThereAndWhatComes) {
   wait_for([&] { return told(); });
   EXPECT_THAT(services(), ElementsAre("web"));
   EXPECT_TRUE(desired()->complete);
-  EXPECT_EQ(desired()->services[0].source.file, kServices + "web");
+  EXPECT_EQ(source_of(desired()->services[0]).file, kServices + "web");
   EXPECT_NE(seen(kServices + "web"), nullptr);
   EXPECT_EQ(seen(kServices + "db"), nullptr);
 

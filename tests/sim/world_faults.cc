@@ -175,7 +175,7 @@ namespace {
 void set_sharing(Service& service) {
   const int number = std::stoi(service.name.name.substr(1));
   if (number % 5 != 4) service.sharing.emplace().key = number % 2 == 0 ? "even" : "odd";
-  service.ports = {{static_cast<std::uint16_t>(80 + number / 2 % 3), "TCP"}};
+  service.ports = {{static_cast<std::uint16_t>(80 + number / 2 % 3), Protocol::TCP}};
 }
 
 bool may_share(const ObjectName& a, const ObjectName& b) {
