@@ -133,8 +133,7 @@ class Source {
       const auto* put = std::get_if<kube::Put>(&changed.change);
       if (put == nullptr) continue;
       if (changed.kind->observed) {
-        observed_[put->ref] =
-            std::make_shared<const kube::ObservedObject>(*kube::observe(put->text, "heraldd"));
+        observed_.set(put->ref, *kube::observe(put->text, "heraldd"));
       }
       const auto& r = put->ref.resource;
       most = std::max(most, manifests_.set_object({kube::path_of(put->ref), kube::api_version(r),
@@ -155,7 +154,7 @@ class Source {
   kube::Sources sources_;
   std::map<std::string, std::uint64_t> watches_;
   config::Manifests manifests_;
-  std::map<kube::ObjectRef, std::shared_ptr<const kube::ObservedObject>> observed_;
+  kube::ObservedObjects observed_;
 };
 
 // Everything is there, told, and told once more: the old picture lives until the new one is taken.
