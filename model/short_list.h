@@ -44,8 +44,8 @@ class ShortList {
 
   bool empty() const { return size_ == 0; }
   std::size_t size() const { return size_; }
-  const T* data() const { return is_outside() ? outside() : reinterpret_cast<const T*>(place_); }
-  T* data() { return is_outside() ? outside() : reinterpret_cast<T*>(place_); }
+  const T* data() const { return inside() ? reinterpret_cast<const T*>(place_) : outside(); }
+  T* data() { return inside() ? reinterpret_cast<T*>(place_) : outside(); }
   const T* begin() const { return data(); }
   const T* end() const { return data() + size_; }
   T* begin() { return data(); }
@@ -77,8 +77,9 @@ class ShortList {
   static constexpr std::size_t kPlace = sizeof(T*);
   static constexpr std::uint32_t kInside = alignof(T) <= kPlace ? kPlace / sizeof(T) : 0;
 
+  bool inside() const { return kInside > 0 && room_ == kInside; }
   bool is_outside() const { return room_ > kInside; }
-  T* outside() const {
+  T* outside() const {  // null: there is nothing yet
     T* out = nullptr;
     std::memcpy(&out, place_, kPlace);
     return out;
