@@ -235,7 +235,7 @@ class ApiSource : public Source {
     if (seen && put.ref.resource.kind == "Node") {
       ObservedObject node;
       node.uid = std::move(seen->uid);
-      seen = std::move(node);
+      seen.emplace(std::move(node));  // assigned, it would keep the room for its long status
     }
     if (!seen || !may_be_ours(put, *seen)) {
       if (objects_.erase(put.ref)) observed_changed();
