@@ -74,7 +74,7 @@ class ShortList {
   }
 
  private:
-  static constexpr std::size_t kPlace = sizeof(T*);
+  static constexpr std::size_t kPlace = sizeof(void*);
   static constexpr std::uint32_t kInside = alignof(T) <= kPlace ? kPlace / sizeof(T) : 0;
 
   bool inside() const { return kInside > 0 && room_ == kInside; }
