@@ -34,7 +34,7 @@ std::optional<Story> explain_service(const View& view, const ObjectName& name) {
   const Policies& policies = view.policies();
   const Service* service = policies.known() ? policies.service(name) : nullptr;
   const auto source = service != nullptr ? std::optional(source_of(*service)) : std::nullopt;
-  const auto held = view.held_by(name);
+  const auto& held = view.held_by(name);
   Story story;
   story.object = "service " + to_string(name);
   story.take_problems(
