@@ -99,7 +99,7 @@ std::vector<std::string> tell_services(const View& view, const Policy& policy, S
   std::vector<std::string> selected, ips;
   for (const Service& s : view.desired().services) {
     if (!selects(policy.service_selectors, s.labels)) continue;
-    const auto held = view.held_by(s.name);
+    const auto& held = view.held_by(s.name);
     bool any = held.empty();
     for (const auto& [vip, entry] : held) {
       if (!policy.pools.chooses(view.policies().pool_of(vip))) continue;
