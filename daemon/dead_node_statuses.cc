@@ -53,22 +53,20 @@ std::optional<Instant> want_dead_nodes(const coord::Peers& peers, const kube::Ob
   for (auto it = observed.objects.at_or_after(first);
        it != observed.objects.end() && it->first.resource == first.resource; ++it) {
     const kube::ObservedObject& seen = it->second;
-    // What is ours in it is not ours to take back.
+    // What is ours in it is not ours to take back, nor what was just written and is not seen yet.
     WantedObject wanted;
     wanted.wait = true;
-    bool any = !seen.managed.empty();
     const auto member = peers.all().find(NodeName(it->first.name));
     if (member != peers.all().end() && member->second.document.revoked &&
         !says_stopped(seen.status)) {
       const Instant due = member->second.since + kLastWordIsDue;
       if (now >= due) {
         wanted = {mark(member->second.document), WantedObject::Generation::Nowhere, {}, false};
-        any = true;
       } else {
         again = earliest(again, due);
       }
     }
-    if (any) out[it->first] = std::move(wanted);
+    out[it->first] = std::move(wanted);
   }
   return again;
 }

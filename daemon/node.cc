@@ -181,12 +181,7 @@ void Node::tell_node_status(Instant now) {
       ready_since_ = wall.count();
       text = node_status_of(*this, *wall_clock_, ready_since_, now);
     }
-    // A leader that lost sight of this node took it for dead; or the last word of its former life
-    // came late.
-    const std::string said = objects_.status_of(node_status_ref(config_.name));
-    for (const char* reason : {kNodeNotHeard, kNodeStopped}) {
-      if (said.find(fmt::format("\"{}\"", reason)) != std::string::npos) node_status_.contradict();
-    }
+    node_status_.see(objects_.observed(node_status_ref(config_.name)));
     node_status_.set(std::move(text.status), objects_.uid_of(node_ref(config_.name)), now);
   }
   for (auto& ask : node_status_.take_requests()) effects_.push_back(std::move(ask));

@@ -6,6 +6,7 @@
 
 #include <boost/json.hpp>
 
+#include "base/back_off.h"
 #include "base/text.h"
 #include "daemon/node.h"
 #include "daemon/status_diff.h"
@@ -18,7 +19,8 @@ using Verb = kube::Write::Verb;
 
 constexpr Duration kBetween = 5s;
 constexpr Duration kAgain = 10min;
-constexpr Duration kLongestWait = 5min;
+constexpr Duration kFirstRetry = 1s, kLastRetry = 60s;
+constexpr Duration kRefusedOnce = 10s, kRefused = 5min;
 constexpr std::size_t kMostSessions = 256;
 constexpr std::size_t kLongestManager = 128;  // a server refuses longer ones
 
@@ -146,12 +148,25 @@ void NodeStatusWriter::set(std::string status, const std::string& node_uid, Inst
   look_at_ = now + kBetween;
   status_ = std::move(status);
   uid_ = node_uid;
+  if (told_ == status_ && undone()) told_.clear();
   const bool old = told_at_ == Instant::min() || now >= told_at_ + kAgain;
   if (!made_ || told_uid_ != uid_) {
     ask(Verb::Apply, now);
   } else if (told_ != status_ || old) {
     ask(Verb::ApplyStatus, now);
   }
+}
+
+// Looked at once for each thing seen: what a server does not keep is not written for ever.
+bool NodeStatusWriter::undone() {
+  if (seen_ == nullptr || seen_ == compared_) return false;
+  compared_ = seen_;
+  WantedObject wanted;
+  wanted.status = told_;
+  wanted.generation = WantedObject::Generation::Nowhere;
+  kube::ObservedObject is = *seen_;
+  is.managed = {};  // what the leader has in it does not matter here
+  return !compare(wanted, is, "").what.empty();
 }
 
 void NodeStatusWriter::ask(Verb verb, Instant now) {
@@ -204,12 +219,12 @@ bool NodeStatusWriter::on_answer(std::uint64_t id, const kube::WriteAnswer& answ
     return true;
   }
   made_ = made_ && answer.outcome != Outcome::Gone;  // somebody has deleted it
-  Duration wait = kBetween;
-  for (unsigned i = 0; i < failures_ && wait < kLongestWait; ++i) wait *= 2;
-  ++failures_;
+  const Duration longest = back_off(kFirstRetry, failures_++, kLastRetry);
+  Duration wait = rng_.between(longest / 2, longest);
   if (answer.outcome == Outcome::Refused) {
     // The first time, soon: a server that has just started has yet to read the roles.
-    wait = refused_ ? kLongestWait : 2 * kBetween;
+    wait = refused_ ? kRefused : kRefusedOnce;
+    wait = rng_.between(wait, wait + wait / 2);
     if (!std::exchange(refused_, true)) {
       logs_.push_back(Log{Log::Level::Warning,
                           fmt::format("status of {}: the API server refuses it ({}): {}; it is "
@@ -218,7 +233,7 @@ bool NodeStatusWriter::on_answer(std::uint64_t id, const kube::WriteAnswer& answ
                                       answer.message.substr(0, 300))});
     }
   }
-  look_at_ = now + rng_.between(wait, wait + wait / 2);
+  look_at_ = now + wait;
   return true;
 }
 

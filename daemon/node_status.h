@@ -1,12 +1,13 @@
 // daemon/node_status.h: with an API server, each node tells of itself in an object of its own: kind
 // NodeStatus, named after the node, which goes when the Node goes (its owner).
 //
-// It is written when something has changed, at most every five seconds; and once in a while all the
-// same, in case somebody has deleted it. Nothing is watched for it. docs/kubernetes-status.md has
-// its fields.
+// It is written when something has changed, at most every five seconds; when the watch shows
+// another word than the node's own; and once in a while all the same, in case somebody has deleted
+// it and nobody watches. docs/kubernetes-status.md has its fields.
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -15,6 +16,7 @@
 #include "base/rng.h"
 #include "base/time.h"
 #include "daemon/events.h"
+#include "kube/observed.h"
 
 namespace herald::daemon {
 
@@ -50,8 +52,10 @@ class NodeStatusWriter {
     return now >= look_at_ && (under_way_ == 0 || now >= sent_ + kAnswerIsDue);
   }
   void set(std::string status, const std::string& node_uid, Instant now);
-  // Somebody has written what is not so: what was told is told again.
-  void contradict() { told_.clear(); }
+  // The object as the watch shows it; null: it does not. What differs in it from what was told is
+  // told again: a leader that lost sight of this node has taken it for dead, or a word of its
+  // former life came late.
+  void see(std::shared_ptr<const kube::ObservedObject> is) { seen_ = std::move(is); }
   // The last that is said: at once, or when what is under way is answered.
   void close(std::string status, Instant now);
   // It is not answered yet.
@@ -64,12 +68,14 @@ class NodeStatusWriter {
  private:
   static constexpr Duration kAnswerIsDue = 60s;  // later, it was lost on the way
   void ask(kube::Write::Verb verb, Instant now);
+  bool undone();
 
   std::uint64_t first_id_, next_id_;
   NodeName self_;
   Rng rng_;
   std::string status_, uid_;     // to be there
   std::string told_, told_uid_;  // are there, as far as is known
+  std::shared_ptr<const kube::ObservedObject> seen_, compared_;
   bool made_ = false;
   Instant told_at_ = Instant::min();
   Instant look_at_ = Instant::min();

@@ -35,14 +35,13 @@ void ObjectStatuses::on_seen(std::shared_ptr<const kube::Observed> observed) {
 }
 
 std::string ObjectStatuses::uid_of(const kube::ObjectRef& object) const {
-  if (!observed_) return {};
-  const auto is = observed_->objects.find(object);
+  const auto is = observed(object);
   return is ? is->uid : "";
 }
 
-std::string ObjectStatuses::status_of(const kube::ObjectRef& object) const {
-  const auto is = observed_ ? observed_->objects.find(object) : nullptr;
-  return is == nullptr ? "" : is->status;
+std::shared_ptr<const kube::ObservedObject> ObjectStatuses::observed(
+    const kube::ObjectRef& object) const {
+  return observed_ ? observed_->objects.find(object) : nullptr;
 }
 
 void ObjectStatuses::tick(Instant now) {

@@ -59,8 +59,8 @@ class ObjectStatuses {
   std::vector<Log> take_logs() { return std::exchange(logs_, {}); }
   // The uid of an object that is seen; empty: it is not.
   std::string uid_of(const kube::ObjectRef& object) const;
-  // Its .status as JSON; empty: it has none, or is not seen.
-  std::string status_of(const kube::ObjectRef& object) const;
+  // Null: it is not seen.
+  std::shared_ptr<const kube::ObservedObject> observed(const kube::ObjectRef& object) const;
 
   // What the conditions of services say, for reports.
   const Statuses& statuses() const;

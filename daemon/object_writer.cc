@@ -8,6 +8,7 @@
 
 #include <boost/json.hpp>
 
+#include "base/back_off.h"
 #include "base/check.h"
 #include "base/text.h"
 #include "daemon/status_diff.h"
@@ -434,10 +435,7 @@ void ObjectWriter::await_change(Entry& entry) {
 
 Duration ObjectWriter::back_off(Entry& entry) {
   unsigned& failures = entry.troubled().failures;
-  Duration wait = kFirstRetry;
-  for (unsigned i = 0; i < failures && wait < kLastRetry; ++i) wait *= 2;
-  ++failures;
-  wait = std::min(wait, kLastRetry);
+  const Duration wait = herald::back_off(kFirstRetry, failures++, kLastRetry);
   return rng_.between(wait / 2, wait);
 }
 

@@ -5,6 +5,7 @@
 
 #include <boost/json.hpp>
 
+#include "base/back_off.h"
 #include "base/lists.h"
 #include "kube/observe.h"
 
@@ -115,10 +116,8 @@ bool ReleaseChecks::on_answer(std::uint64_t id, const kube::WriteAnswer& answer,
   const ObjectName service = it->first;
   Check& check = it->second;
   check.under_way = 0;
-  Duration wait = kFirstRetry;
-  for (unsigned i = 0; i < check.tries && wait < kLastRetry; ++i) wait *= 2;
-  ++check.tries;
-  check.next = now + rng_.between(wait / 2, std::min(wait, kLastRetry));
+  const Duration wait = back_off(kFirstRetry, check.tries++, kLastRetry);
+  check.next = now + rng_.between(wait / 2, wait);
   using Outcome = kube::WriteAnswer::Outcome;
   if (answer.outcome != Outcome::Done && answer.outcome != Outcome::Gone) return true;
   std::vector<IpAddress> told;

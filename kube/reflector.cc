@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "base/back_off.h"
 #include "base/check.h"
 
 namespace herald::kube {
@@ -26,9 +27,9 @@ constexpr Duration kStreamPatience = 10s;
 constexpr Duration kLongestStream = 60s;
 constexpr Duration kListPatience = 90s;  // the client answers within its own timeout
 constexpr Duration kShortWatch = 5s;     // one that ends earlier says that something is wrong
-constexpr int kFailuresToTell = 2;       // one cut connection is nobody's news
-constexpr int kResumesBeforeList = 3;
-constexpr int kBelieveAfter = 5;
+constexpr unsigned kFailuresToTell = 2;  // one cut connection is nobody's news
+constexpr unsigned kResumesBeforeList = 3;
+constexpr unsigned kBelieveAfter = 5;
 constexpr unsigned kLargestPage = 1'000'000;
 constexpr std::size_t kMaxObjects = 1'000'000;
 
@@ -329,15 +330,12 @@ void Reflector::on_absent(Instant now) {
     return wait(Next::List, 0s, now);
   }
   version_ = 0;
-  ++absent_rounds_;
   refused_ = false;
   trouble_.clear();
   if (synced_) {
     trouble_ = name_of(resource()) + " are not served any more: what is known of them is kept";
   }
-  Duration pause = kAbsentWait;
-  for (int i = 1; i < absent_rounds_ && pause < kLongestAbsentWait; ++i) pause *= 2;
-  pause = std::min(pause, kLongestAbsentWait);
+  const Duration pause = herald::back_off(kAbsentWait, absent_rounds_++, kLongestAbsentWait);
   wait(Next::List, rng_.between(pause * 3 / 4, pause * 5 / 4), now);
 }
 
@@ -531,9 +529,7 @@ void Reflector::well() {
 Duration Reflector::back_off() {
   const Duration longest =
       unreached_ ? std::min(options_.longest_wait, kUnreachedWait) : options_.longest_wait;
-  Duration base = options_.first_wait;
-  for (int i = 1; i < failures_ && base < longest; ++i) base *= 2;
-  base = std::min(base, longest);
+  const Duration base = herald::back_off(options_.first_wait, failures_ - 1, longest);
   return rng_.between(base / 2, base * 3 / 2);
 }
 

@@ -96,9 +96,9 @@ class Reflector {
   bool started() const { return state_ != State::Parked; }
   bool synced() const { return synced_; }
   bool absent() const { return absent_rounds_ > 0; }
-  int absent_rounds() const { return absent_rounds_; }  // in a row
-  bool refused() const { return refused_; }             // for want of rights
-  bool unreached() const { return unreached_; }         // the last request had no answer at all
+  unsigned absent_rounds() const { return absent_rounds_; }  // in a row
+  bool refused() const { return refused_; }                  // for want of rights
+  bool unreached() const { return unreached_; }  // the last request had no answer at all
   // What keeps it from being up to date, in a sentence; empty: all is well.
   const std::string& trouble() const { return trouble_; }
   const Resource& resource() const { return options_.versions[version_]; }
@@ -157,7 +157,7 @@ class Reflector {
   unsigned page_;
   Duration refused_wait_;
   bool streams_;
-  int cut_streams_ = 0;
+  unsigned cut_streams_ = 0;
 
   std::string last_version_;   // where a watch resumes
   std::uint64_t highest_ = 0;  // of all versions seen, if they are numbers
@@ -166,7 +166,7 @@ class Reflector {
   bool lines_heard_ = false;                 // on this watch
   bool bookmarks_ = false, silent_ = false;  // the server sends some; it sends none
 
-  int failures_ = 0, resume_failures_ = 0, stale_lists_ = 0, absent_rounds_ = 0;
+  unsigned failures_ = 0, resume_failures_ = 0, stale_lists_ = 0, absent_rounds_ = 0;
   bool synced_ = false, refused_ = false, unreached_ = false;
   std::string trouble_;
   std::vector<Ask> asks_;

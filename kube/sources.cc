@@ -10,7 +10,7 @@ namespace {
 constexpr unsigned kIdBits = 48;
 constexpr std::uint64_t kIdMask = (std::uint64_t{1} << kIdBits) - 1;
 // Where definitions cannot be seen: as often asked in vain, and it is gone.
-constexpr int kRoundsUntilGone = 3;
+constexpr unsigned kRoundsUntilGone = 3;
 constexpr unsigned kDefinitionsInAPage = 100;
 
 bool is_optional(const SourceKind& kind) {

@@ -137,9 +137,26 @@ TEST_F(NodeStatusWriting, WhatOthersMadeOfItIsSetRight) {
   settle("{}");
   now_ += 5s;
   EXPECT_EQ(settle("{}"), 0);
-  writer_.contradict();
+  kube::ObservedObject is;
+  is.status = R"({"ips":1,"of":"others"})";
+  writer_.see(std::make_shared<const kube::ObservedObject>(is));
   now_ += 5s;
-  EXPECT_EQ(settle("{}"), 1);
+  EXPECT_EQ(settle(R"({"ips":1})"), 1) << "it is new";
+  now_ += 5s;
+  EXPECT_EQ(settle(R"({"ips":1})"), 0) << "what others have beside it is theirs";
+  is.status = R"({"ips":0})";
+  writer_.see(std::make_shared<const kube::ObservedObject>(is));
+  now_ += 5s;
+  EXPECT_EQ(settle(R"({"ips":1})"), 1);
+  now_ += 5s;
+  EXPECT_EQ(settle(R"({"ips":1})"), 0) << "a server that keeps it as it is, is let alone";
+  writer_.see(std::make_shared<const kube::ObservedObject>(is));
+  now_ += 5s;
+  const auto again = set(R"({"ips":1})");
+  ASSERT_EQ(again.size(), 1u);
+  answer(again[0], Outcome::Later);
+  now_ += 60s;
+  EXPECT_EQ(settle(R"({"ips":1})"), 1) << "until it is told";
 }
 
 TEST_F(NodeStatusWriting, AnAnswerThatNeverComesIsGivenUp) {
