@@ -84,8 +84,8 @@ std::string slice(int i, int version, int shift = 0) {
 std::string node(int i, int version, const std::string& beat = "1") {
   std::string images, labels;
   for (int n = 0; n < 50; ++n) {
-    images += std::string(n == 0 ? "" : ",") + R"({"names":["registry.example/some/image@sha256:)" +
-              std::string(64, 'a') + R"(","registry.example/some/image:v1"],"sizeBytes":1})";
+    images += std::string(n == 0 ? "" : ",") + R"({"names":["images.example/some/image@sha256:)" +
+              std::string(64, 'a') + R"(","images.example/some/image:v1"],"sizeBytes":1})";
   }
   for (int n = 0; n < 15; ++n) {
     labels += std::string(n == 0 ? "" : ",") + R"("node.example/label-)" + std::to_string(n) +
