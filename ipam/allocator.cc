@@ -36,7 +36,8 @@ struct Case {
   std::vector<IpAddress> ips;
   std::vector<IpAddress> stale;  // held, but no longer what the service asks for
   std::optional<Refusal> refusal;
-  std::string note;  // beside a success
+  std::string note;     // beside a success
+  bool served = false;  // had its turn
 };
 
 // What a service does with an IP that it holds.
@@ -63,12 +64,16 @@ class Planner {
   Plan run() {
     keep_what_the_table_says();
     for (Case& c : cases_) adopt_from_status(c);
-    while_something_comes_free([&](Case& c) {
-      if (!c.service->requested.empty()) grant_requests(c);
-    });
-    while_something_comes_free([&](Case& c) {
-      if (c.service->requested.empty()) choose_missing(c);
-    });
+    do {
+      do {
+        for (Case& c : cases_) {
+          if (wants(c) && !c.service->requested.empty() && may_get_more(c)) grant_requests(c);
+        }
+      } while (let_go());
+      for (Case& c : cases_) {
+        if (wants(c) && c.service->requested.empty() && may_get_more(c)) choose_missing(c);
+      }
+    } while (let_go());
     for (Case& c : cases_) finish(c);
     return report();
   }
@@ -76,17 +81,25 @@ class Planner {
  private:
   static bool wants(const Case& c) { return !c.service->headless && !c.service->invalid_request; }
 
-  // An IP of a status that its service gives up may be what an older one was refused.
-  template <typename Step>
-  void while_something_comes_free(Step step) {
-    bool again = false;
-    do {
-      freed_ = false;
-      for (Case& c : cases_) {
-        if (wants(c) && (!again || c.refusal)) step(c);
-      }
-      again = true;
-    } while (freed_);
+  // Everybody once; after that, who was refused what has come free since: a request only for an IP
+  // that it names, for a long chain of requests would be judged again and again.
+  bool may_get_more(const Case& c) const {
+    if (!c.served) return true;
+    const auto& requested = c.service->requested;
+    return c.refusal &&
+           (requested.empty() || std::any_of(requested.begin(), requested.end(),
+                                             [&](auto& ip) { return freed_.contains(ip); }));
+  }
+
+  // What services gave up of their statuses comes free when all had their turn: the first of those
+  // who want it is to have it, not who happens to be next. Returns whether there is any.
+  bool let_go() {
+    freed_.clear();
+    for (const auto& [ip, service] : std::exchange(leaving_, {})) {
+      ledger_.remove(ip, service);
+      freed_.insert(ip);
+    }
+    return !freed_.empty();
   }
 
   Stay stay(const Service& s, const IpAddress& ip) const {
@@ -159,6 +172,7 @@ class Planner {
 
   void grant_requests(Case& c) {
     const Service& s = *c.service;
+    c.served = true;
     c.refusal.reset();
     const std::vector<Refusal> verdicts = chooser_.judge_requests(s, c.ips);
     std::vector<IpFamily> refused;
@@ -184,6 +198,7 @@ class Planner {
 
   void choose_missing(Case& c) {
     const Service& s = *c.service;
+    c.served = true;
     Choice choice = chooser_.choose(s, c.ips);
     for (const IpAddress& ip : choice.ips) add(c, ip, c.ips);
     c.refusal = std::move(choice.refusal);
@@ -233,14 +248,14 @@ class Planner {
     to.push_back(ip);
   }
 
-  // An IP that was adopted a moment ago is free at once; one in the table has an owner to stop.
+  // An IP that was adopted a moment ago comes free in this plan; one in the table has an owner to
+  // stop.
   void drop(Case& c, const IpAddress& ip) {
     const Holding holding{ip, c.service->name};
     if (added_.erase(holding) == 0) {
       dropped_.insert(holding);
     } else {
-      ledger_.remove(ip, c.service);
-      freed_ = true;
+      leaving_.emplace_back(ip, c.service);
     }
   }
 
@@ -299,8 +314,9 @@ class Planner {
   std::vector<Case> cases_;  // oldest first
   std::map<ObjectName, Case*> by_name_;
   std::set<Holding> added_;
-  std::set<Holding> dropped_;  // in the table, and no longer wanted
-  bool freed_ = false;         // since somebody looked
+  std::set<Holding> dropped_;                                  // in the table, and no longer wanted
+  std::vector<std::pair<IpAddress, const Service*>> leaving_;  // adopted, and given up again
+  std::set<IpAddress> freed_;                                  // by the last let_go()
 };
 
 }  // namespace

@@ -195,6 +195,9 @@ RC_GTEST_PROP(PlanProperty, StatusesAloneAreEnough, ()) {
   const Plan after = w.look();
   RC_ASSERT(given(after) == given(before));
   RC_ASSERT(after.released.empty());
+  for (std::size_t i = 0; i < w.services.size(); ++i) {
+    RC_ASSERT(after.decisions[i].reason == before.decisions[i].reason);
+  }
 }
 
 // An edit of one service costs the others nothing, unless it asks for what they share.

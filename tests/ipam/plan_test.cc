@@ -358,6 +358,67 @@ TEST(Plan, AChainOfRequestsResolvesAsAddressesLeaveTheTable) {
   EXPECT_EQ(w.holdings.size(), 2u);
 }
 
+// What a status names and its service gives up, in the same plan: the service asks for a pool, or
+// for another address.
+TEST(Plan, WhatAStatusGivesUpGoesToTheFirstWhoWantsIt) {
+  const auto leaves_lan = [](Service s) {
+    s.requested_pool = PoolName("dmz");
+    s.held = {ip("10.0.0.0")};
+    return s;
+  };
+  const auto asks_for_another = [](Service s) {
+    s.requested = {ip("10.0.1.0")};
+    s.held = {ip("10.0.0.0")};
+    return s;
+  };
+  const Service asks = service("asks", 1, {"10.0.0.0"});
+  const struct {
+    const char* name;
+    std::vector<Service> services;
+    std::vector<std::string> expected;
+  } cases[] = {
+      {"to one who asks for it",
+       {asks, leaves_lan(service("leaves", 2))},
+       {"10.0.0.0", "10.0.1.0"}},
+      {"though it is the younger",
+       {asks, leaves_lan(service("leaves", 0))},
+       {"10.0.0.0", "10.0.1.0"}},
+      {"before an older one who would take any",
+       {service("any", 0), asks, leaves_lan(service("leaves", 2))},
+       {"PoolExhausted", "10.0.0.0", "10.0.1.0"}},
+      {"and a younger one who would",
+       {asks, leaves_lan(service("leaves", 2)), service("any", 3)},
+       {"10.0.0.0", "10.0.1.0", "PoolExhausted"}},
+      {"of two who ask, to the older",
+       {asks, asks_for_another(service("leaves", 2)), service("late", 3, {"10.0.0.0"})},
+       {"10.0.0.0", "10.0.1.0", "AlreadyAllocated"}},
+      {"of two who would take any, to the older",
+       {service("older", 1), leaves_lan(service("leaves", 2)), service("younger", 3)},
+       {"10.0.0.0", "10.0.1.0", "PoolExhausted"}},
+      {"and on from one who asks to the next",
+       {asks_for_another(service("leaves", 3)), service("any", 0),
+        [] {
+          Service s = service("moves", 2, {"10.0.0.0"});
+          s.held = {ip("10.0.2.0")};
+          return s;
+        }(),
+        service("next", 1, {"10.0.2.0"})},
+       {"10.0.1.0", "PoolExhausted", "10.0.0.0", "10.0.2.0"}},
+  };
+  for (const auto& c : cases) {
+    World w;
+    w.pools = {pool("lan", {"10.0.0.0"}), pool("dmz", {"10.0.1.0"}), pool("lab", {"10.0.2.0"})};
+    w.pools[1].auto_assign = w.pools[2].auto_assign = false;
+    for (const Service& s : c.services) w.services.push_back(s);
+    // At once: a status in a file is never brought up to date.
+    for (const Plan& p : {w.look(), w.settle()}) {
+      std::vector<std::string> got;
+      for (const Decision& d : p.decisions) got.push_back(said(d));
+      EXPECT_EQ(got, c.expected) << c.name;
+    }
+  }
+}
+
 TEST(Plan, ReleasesWhatNobodyWantsOnlyWhenTheManifestsAreComplete) {
   World w;
   w.pools = {pool("lan", {"10.0.0.0/32"})};
