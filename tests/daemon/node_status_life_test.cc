@@ -6,6 +6,7 @@
 #include "daemon/dead_node_statuses.h"
 #include "tests/daemon/api_model.h"
 #include "tests/daemon/cluster.h"
+#include "tests/daemon/home.h"
 
 namespace herald::daemon {
 namespace {
@@ -13,26 +14,9 @@ namespace {
 using testing::HasSubstr;
 using testing::Not;
 
-constexpr const char* kHome = R"(
-apiVersion: herald.io/v1alpha1
-kind: LoadBalancerIPPool
-metadata: {name: lan}
-spec: {addresses: [10.25.150.0/28], probe: false}
----
-apiVersion: herald.io/v1alpha1
-kind: L2AnnouncementPolicy
-metadata: {name: all}
-spec: {}
----
-apiVersion: v1
-kind: Service
-metadata: {name: web, namespace: default}
-spec: {type: LoadBalancer}
-)";
-
 class NodeStatusLife : public Cluster {
  protected:
-  NodeStatusLife() : Cluster(kHome) {
+  NodeStatusLife() : Cluster(home_pool("10.25.150.0/28") + home_policy() + home_service("web")) {
     for (const char* name : {"n1", "n2", "n3"}) begin(name);
     pass(20s);
   }

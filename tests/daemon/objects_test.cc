@@ -5,22 +5,10 @@
 #include "daemon/release_checks.h"
 #include "tests/daemon/api_model.h"
 #include "tests/daemon/cluster.h"
+#include "tests/daemon/home.h"
 
 namespace herald::daemon {
 namespace {
-
-constexpr const char* kPool = R"(
-apiVersion: herald.io/v1alpha1
-kind: LoadBalancerIPPool
-metadata: {name: lan}
-spec: {addresses: [10.25.150.0/28], probe: false}
----
-apiVersion: herald.io/v1alpha1
-kind: L2AnnouncementPolicy
-metadata: {name: all}
-spec: {}
----
-)";
 
 class Objects : public Cluster {
  protected:
@@ -64,7 +52,7 @@ class Objects : public Cluster {
     for (const auto& [name, host] : hosts_) show_to(name);
   }
   void show_to(const std::string& node) {
-    std::string text = kPool;
+    std::string text = home_pool("10.25.150.0/28") + home_policy();
     for (const auto& [name, spec] : specs_) {
       text += "apiVersion: v1\nkind: Service\nmetadata: {name: " + name +
               ", namespace: default, creationTimestamp: \"2026-01-01T00:00:00Z\"}\n"

@@ -5,18 +5,14 @@
 #include <gtest/gtest.h>
 
 #include "tests/daemon/cluster.h"
+#include "tests/daemon/home.h"
 
 namespace herald::daemon {
 namespace {
 
 using testing::HasSubstr;
 
-constexpr const char* kManifests = R"(
-apiVersion: herald.io/v1alpha1
-kind: LoadBalancerIPPool
-metadata: {name: lan}
-spec: {addresses: [10.25.150.0/28], probe: false}
----
+const std::string kManifests = home_pool("10.25.150.0/28") + R"(
 apiVersion: herald.io/v1alpha1
 kind: L2AnnouncementPolicy
 metadata: {name: web}
@@ -95,7 +91,7 @@ TEST_F(PolicyWire, TellsWhatEachSelects) {
 }
 
 TEST_F(PolicyWire, SaysOfABadOneWhatIsInForce) {
-  std::string bad(kManifests);
+  std::string bad = kManifests;
   bad.replace(bad.find("[\"^eth\"]"), 8, "[\"^(eth\"]");
   bad += R"(
 ---
