@@ -14,19 +14,18 @@ class Literal {
   consteval Literal(const char* text) : text_(text) {}  // NOLINT(google-explicit-constructor)
   constexpr operator std::string_view() const { return text_; }  // NOLINT(*-explicit-constructor)
   constexpr std::string_view view() const { return text_; }
-  std::string str() const { return std::string(text_); }
-  constexpr bool empty() const { return text_.empty(); }
+  std::string str() const { return text_; }
+  constexpr bool empty() const { return *text_ == '\0'; }
   constexpr bool operator==(const Literal& other) const {
-    return (text_.data() == other.text_.data() && text_.size() == other.text_.size()) ||
-           text_ == other.text_;
+    return text_ == other.text_ || view() == other.view();
   }
   constexpr std::strong_ordering operator<=>(const Literal& other) const {
-    if (*this == other) return std::strong_ordering::equal;
-    return text_ <=> other.text_;
+    if (text_ == other.text_) return std::strong_ordering::equal;
+    return view() <=> other.view();
   }
 
  private:
-  std::string_view text_;
+  const char* text_ = "";
 };
 
 }  // namespace herald

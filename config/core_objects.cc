@@ -84,12 +84,7 @@ void CoreObjects::make_small(EndpointSlice& slice) {
   slice.endpoints.erase(std::unique(slice.endpoints.begin(), slice.endpoints.end()),
                         slice.endpoints.end());
   slice.endpoints.shrink_to_fit();
-  for (Endpoint& e : slice.endpoints) {
-    if (e.node) e.node = *node_names_.insert(e.node).first;
-  }
-  if (node_names_.size() < many_names_) return;
-  std::erase_if(node_names_, [](const auto& name) { return name.alone(); });
-  many_names_ = node_names_.size() * 2 + 64;
+  for (Endpoint& e : slice.endpoints) e.node = node_names_.intern(std::move(e.node));
 }
 
 std::optional<Change> CoreObjects::set(Object& object) {

@@ -13,6 +13,7 @@
 #include <utility>
 #include <vector>
 
+#include "base/shared.h"
 #include "config/translate.h"
 #include "model/desired.h"
 
@@ -56,9 +57,7 @@ class CoreObjects {
   Objects<UnmanagedService> unmanaged_;  // none of them is among services_
   Objects<EndpointSlice> slices_;
   Objects<NodeObject> nodes_;
-  // Of the nodes in slices, so that all endpoints of a node share one.
-  std::set<SharedValue<NodeName>> node_names_;
-  std::size_t many_names_ = 64;
+  Interner<NodeName> node_names_;  // of the endpoints
 };
 
 }  // namespace herald::config

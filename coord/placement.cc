@@ -16,7 +16,7 @@ std::uint64_t placement_hash(std::string_view node, const IpAddress& vip) {
   return hash ^ (hash >> 33);
 }
 
-std::optional<NodeName> choose_owner(const IpAddress& vip, const Candidates& candidates,
+std::optional<NodeName> choose_owner(const IpAddress& vip, const std::vector<Candidate>& candidates,
                                      const std::map<NodeName, std::size_t>& owned) {
   using Rank = std::tuple<int, std::size_t, std::uint64_t>;  // lower is better
   const Candidate* best = nullptr;

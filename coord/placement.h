@@ -7,9 +7,10 @@
 #include <map>
 #include <optional>
 #include <string_view>
+#include <vector>
 
 #include "base/names.h"
-#include "base/shared_vector.h"
+#include "base/shared.h"
 #include "net/ip.h"
 
 namespace herald::coord {
@@ -25,8 +26,8 @@ struct Candidate {
   int preference = 0;
   auto operator<=>(const Candidate&) const = default;
 };
-using Candidates = SharedVector<Candidate>;  // most VIPs have the same
-std::optional<NodeName> choose_owner(const IpAddress& vip, const Candidates& candidates,
+using Candidates = Shared<std::vector<Candidate>>;  // most VIPs have the same
+std::optional<NodeName> choose_owner(const IpAddress& vip, const std::vector<Candidate>& candidates,
                                      const std::map<NodeName, std::size_t>& owned);
 
 }  // namespace herald::coord

@@ -62,9 +62,9 @@ class Dealer {
 
  private:
   std::optional<NodeName> pick(const IpAddress& vip, const VipPlan& planned) const {
-    if (!editor_.leaving) return choose_owner(vip, planned.candidates, counts_);
+    if (!editor_.leaving) return choose_owner(vip, *planned.candidates, counts_);
     std::vector<Candidate> others;
-    std::copy_if(planned.candidates.begin(), planned.candidates.end(), std::back_inserter(others),
+    std::copy_if(planned.candidates->begin(), planned.candidates->end(), std::back_inserter(others),
                  [&](const Candidate& c) { return c.node != editor_.self; });
     return choose_owner(vip, others, counts_);
   }
@@ -86,7 +86,7 @@ class Dealer {
         if (!entry.owner || !lost(*entry.owner, entry.inc)) continue;
         const auto planned = plan_.find(vip);
         if (planned == plan_.end()) continue;
-        const auto& candidates = planned->second.candidates;
+        const auto& candidates = *planned->second.candidates;
         const NodeName& owner = *entry.owner;
         const bool returns = std::any_of(candidates.begin(), candidates.end(),
                                          [&](const Candidate& c) { return c.node == owner; });
@@ -303,7 +303,7 @@ class ShardEdit {
   }
 
   static bool is_candidate(const VipPlan& planned, const NodeName& node) {
-    return std::any_of(planned.candidates.begin(), planned.candidates.end(),
+    return std::any_of(planned.candidates->begin(), planned.candidates->end(),
                        [&](const Candidate& c) { return c.node == node; });
   }
 

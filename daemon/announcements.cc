@@ -41,7 +41,7 @@ Owners choose_owners(const coord::TablePlan& plan, const Owners& present) {
   std::map<NodeName, std::size_t> counts;
   std::vector<std::pair<unsigned, const coord::TablePlan::value_type*>> open;
   for (const auto& planned : plan) {
-    const auto& candidates = planned.second.candidates;
+    const auto& candidates = *planned.second.candidates;
     const auto owner = present.find(planned.first);
     const bool keeps = owner != present.end() &&
                        std::any_of(candidates.begin(), candidates.end(),
@@ -56,7 +56,7 @@ Owners choose_owners(const coord::TablePlan& plan, const Owners& present) {
   std::stable_sort(open.begin(), open.end(),
                    [](const auto& a, const auto& b) { return a.first < b.first; });
   for (const auto& [shard, planned] : open) {
-    if (auto owner = coord::choose_owner(planned->first, planned->second.candidates, counts)) {
+    if (auto owner = coord::choose_owner(planned->first, *planned->second.candidates, counts)) {
       ++counts[*owner];
       out.emplace(planned->first, std::move(*owner));
     }

@@ -20,14 +20,14 @@ struct Count {
   bool any_node = false;                                 // some endpoint, usable or not, has a node
 
   void add(const Endpoint& e) {
-    any_node = any_node || e.node;
+    any_node = any_node || !e.node.empty();
     const bool usable = e.ready || (e.serving && !e.terminating);
     if (!usable && !e.serving) return;
     Backends& to = usable ? ready : ending;
     to.any = true;
     if (e.gateway) {
       to.gateway = to.everywhere = true;
-    } else if (e.node) {
+    } else if (!e.node.empty()) {
       to.nodes.push_back(&*e.node);
     } else {
       (usable ? homeless_ready : homeless_ending) = true;

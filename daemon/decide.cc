@@ -133,7 +133,7 @@ Allocation allocate(const Policies& policies, const coord::Table& table,
   }
   Allocation out;
   out.plan = ipam::plan(input);
-  out.holdings = ipam::carry_out(out.plan, holdings);
+  out.holdings = ipam::carry_out(out.plan, std::move(holdings));
   std::erase_if(out.plan.released, [&](const ipam::Holding& h) { return h.service == nobody; });
   const auto release = [&](const ipam::Holding& h) {
     if (desired.complete) {
@@ -257,8 +257,8 @@ coord::TablePlan place(const Policies& policies, const ipam::Holdings& holdings,
   }
 
   coord::TablePlan plan;
-  std::set<coord::Candidates> known;
-  const auto chosen = [&] { return *known.insert(candidates(chairs)).first; };
+  Interner<std::vector<coord::Candidate>> known;
+  const auto chosen = [&] { return known.intern(candidates(chairs)); };
   for (const auto& [vip, services] : holdings) {
     coord::VipPlan planned;
     planned.services = services;

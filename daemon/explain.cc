@@ -113,7 +113,7 @@ void tell_others(const View& view, const IpAddress& ip, const coord::TableEntry&
                  const coord::Candidates& eligible, Story& story) {
   const Node& node = view.node();
   for (const auto& [name, peer] : node.peers().all()) {
-    if (std::any_of(eligible.begin(), eligible.end(),
+    if (std::any_of(eligible->begin(), eligible->end(),
                     [&, &member = name](const auto& c) { return c.node == member; })) {
       continue;
     }
@@ -135,7 +135,7 @@ void tell_owner(const View& view, const IpAddress& ip, const coord::TableEntry& 
                           {node.cluster().drained, {}}, view.instant());
   const auto& candidates = plan.at(ip).candidates;
   std::vector<std::string> eligible;
-  for (const coord::Candidate& c : candidates) {
+  for (const coord::Candidate& c : *candidates) {
     eligible.push_back(c.preference == 0
                            ? c.node.str()
                            : fmt::format("{} (weight {})", c.node.str(), c.preference));
@@ -149,8 +149,8 @@ void tell_owner(const View& view, const IpAddress& ip, const coord::TableEntry& 
   }
   auto counts = node.table().counts();
   if (auto own = counts.find(*entry.owner); own != counts.end() && own->second > 0) --own->second;
-  const auto best = coord::choose_owner(ip, candidates, counts);
-  const bool may = std::any_of(candidates.begin(), candidates.end(),
+  const auto best = coord::choose_owner(ip, *candidates, counts);
+  const bool may = std::any_of(candidates->begin(), candidates->end(),
                                [&](const auto& c) { return c.node == *entry.owner; });
   const bool kept = may && node.cluster().drained.contains(*entry.owner);
   const char* why = !may ? "leaving" : kept ? "kept" : best == *entry.owner ? "placed" : "sticky";
@@ -174,9 +174,9 @@ void tell_owner(const View& view, const IpAddress& ip, const coord::TableEntry& 
         fmt::format("{} owns it and may not any more: it will be handed over", entry.owner->str()));
   } else if (kept) {
     story.fact(fmt::format("{} is drained and keeps it: {}", entry.owner->str(),
-                           candidates.size() > 1 ? "so are all other nodes that may own it"
-                                                 : "no other node may own it"));
-    story.advise(candidates.size() > 1
+                           candidates->size() > 1 ? "so are all other nodes that may own it"
+                                                  : "no other node may own it"));
+    story.advise(candidates->size() > 1
                      ? fmt::format("`heraldctl undrain` one of {}", join(eligible, ", "))
                      : fmt::format("bring up another node that may own it before {} is stopped, or "
                                    "`heraldctl undrain {}`",

@@ -271,7 +271,7 @@ void tell_member(const View& view, const NodeName& name, const coord::Peers::Pee
     const auto plan = place(view.policies(), holdings_of(node.table()), node.peers(),
                             {node.cluster().drained, {}}, view.instant());
     for (const auto& [vip, planned] : plan) {
-      if (std::any_of(planned.candidates.begin(), planned.candidates.end(),
+      if (std::any_of(planned.candidates->begin(), planned.candidates->end(),
                       [&](const auto& c) { return c.node == name; })) {
         eligible.push_back(to_string(vip));
       }

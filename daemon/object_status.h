@@ -8,8 +8,8 @@
 
 #include <cstdint>
 #include <map>
-#include <string>
 
+#include "base/shared.h"
 #include "kube/object.h"
 
 namespace herald::daemon {
@@ -17,7 +17,7 @@ namespace herald::daemon {
 struct WantedObject {
   // JSON object: all that is Herald's in .status. What was Herald's there before and is not in it
   // goes. Empty: nothing is to be there.
-  std::string status;
+  SharedText status;
   // Where the generation is told that was looked at: nowhere, as observedGeneration of each
   // condition, or at the top of .status as well.
   enum class Generation : std::uint8_t { Nowhere, InConditions, Everywhere };
@@ -25,7 +25,7 @@ struct WantedObject {
   // JSON object: all but apiVersion, kind, .status and metadata's name and namespace, for an object
   // that Herald makes ({"metadata":{"labels":...,"ownerReferences":[...]},"spec":...}). Empty:
   // users make it, and it is left alone while it is not there.
-  std::string create;
+  SharedText create;
   bool first = false;  // before the others
   bool wait = false;   // what is there stays as it is, for now
   bool operator==(const WantedObject&) const = default;

@@ -114,7 +114,7 @@ void ObjectStatuses::set(const Facts& facts, Instant now) {
   auto wanted = std::make_shared<WantedObjects>();
   services_.add(
       {facts.policies, facts.allocation, facts.table, facts.peers, facts.drained, *observed_},
-      wanted_ ? *wanted_ : kNone, all, now, *wanted);
+      wanted_ ? *wanted_ : kNone, all, now, *wanted, events_);
   if (all) {
     of_dialects_.clear();
     dialects_.add({*observed_, facts.policies, &facts.allocation->plan.pools, facts.table,
@@ -124,7 +124,6 @@ void ObjectStatuses::set(const Facts& facts, Instant now) {
   wanted->insert(of_dialects_.begin(), of_dialects_.end());
   make_at_ = earliest(make_at_, want_dead_nodes(facts.peers, *observed_, now, *wanted));
   wanted_ = wanted;
-  for (ObjectEvent& event : services_.take_events()) events_.add(std::move(event), now);
   writer_.set(std::move(wanted), observed_, facts.policies.desired().complete, now);
 }
 

@@ -31,7 +31,7 @@ constexpr unsigned kMostFruitless = 3;
 std::size_t hash_of(const WantedObject* wanted) {
   if (wanted == nullptr) return 0;
   const std::hash<std::string> hash;
-  const std::size_t out = hash(wanted->status) * 31 + hash(wanted->create) * 7 +
+  const std::size_t out = hash(*wanted->status) * 31 + hash(*wanted->create) * 7 +
                           static_cast<std::size_t>(wanted->generation) * 2 + wanted->wait;
   return out == 0 ? 1 : out;
 }
@@ -188,7 +188,7 @@ void ObjectWriter::judge(const kube::ObjectRef& object, Entry& entry, Instant no
   const WantedObject* want = wanted(object);
   entry.need = Need::Nothing;
   if (idle(want, entry.seen) || (want != nullptr && want->wait)) return;
-  if (Trouble* trouble = entry.trouble.get()) {
+  if (Rare<Trouble>& trouble = entry.trouble) {
     if (trouble->doubt) {
       entry.need = Need::Look;
       return enqueue(object, entry, now);
@@ -203,7 +203,7 @@ void ObjectWriter::judge(const kube::ObjectRef& object, Entry& entry, Instant no
     entry.need = entry.seen->created ? Need::Delete : Need::ApplyStatus;
   } else {
     const StatusDiff diff = compare(*want, *entry.seen, "");
-    const std::size_t made_from = std::hash<std::string>{}(want->create);
+    const std::size_t made_from = std::hash<std::string>{}(*want->create);
     if (diff.what.empty()) {
       entry.good = entry.wanted;
       entry.good_generation = entry.seen->generation;
@@ -326,14 +326,14 @@ kube::Write ObjectWriter::write_of(const kube::ObjectRef& object, Entry& entry, 
   if (entry.need == Need::Apply) {
     out.verb = kube::Write::Verb::Apply;
     boost::system::error_code failed;
-    const json::value made = json::parse(want->create, failed);
+    const json::value made = json::parse(*want->create, failed);
     HERALD_CHECK(!failed && made.is_object());
     for (const auto& field : made.get_object()) body[field.key()] = field.value();
     if (const json::value* given = body.if_contains("metadata")) {
       HERALD_CHECK(given->is_object());
       meta = given->get_object();
     }
-    entry.made_from = std::hash<std::string>{}(want->create);
+    entry.made_from = std::hash<std::string>{}(*want->create);
   } else {
     meta["resourceVersion"] = entry.seen->resource_version;
     static const WantedObject kNothing;

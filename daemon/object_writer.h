@@ -19,6 +19,7 @@
 #include <string>
 #include <vector>
 
+#include "base/rare.h"
 #include "base/rng.h"
 #include "base/time.h"
 #include "daemon/events.h"
@@ -111,12 +112,9 @@ class ObjectWriter {
     std::size_t good = 0;  // what was wanted when all was well last
     std::int64_t good_generation = 0;
     std::size_t made_from = 0;  // `create`, as applied by this leader
-    std::unique_ptr<Trouble> trouble;
+    Rare<Trouble> trouble;
 
-    Trouble& troubled() {
-      if (!trouble) trouble = std::make_unique<Trouble>();
-      return *trouble;
-    }
+    Trouble& troubled() { return trouble ? *trouble : trouble.emplace(); }
   };
   struct UnderWay {
     kube::ObjectRef object;

@@ -64,7 +64,7 @@ std::vector<IpAddress> without(const std::set<IpAddress>& all, const std::set<Ip
 }
 
 bool is_candidate(const coord::VipPlan& plan, const NodeName& node) {
-  return std::any_of(plan.candidates.begin(), plan.candidates.end(),
+  return std::any_of(plan.candidates->begin(), plan.candidates->end(),
                      [&](const coord::Candidate& c) { return c.node == node; });
 }
 

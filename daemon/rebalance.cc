@@ -6,9 +6,9 @@ namespace herald::daemon {
 namespace {
 
 const coord::Candidate* find(const coord::VipPlan& plan, const NodeName& node) {
-  const auto it = std::find_if(plan.candidates.begin(), plan.candidates.end(),
+  const auto it = std::find_if(plan.candidates->begin(), plan.candidates->end(),
                                [&](const coord::Candidate& c) { return c.node == node; });
-  return it == plan.candidates.end() ? nullptr : &*it;
+  return it == plan.candidates->end() ? nullptr : &*it;
 }
 
 }  // namespace
@@ -25,7 +25,7 @@ void Rebalance::forget() {
 void Rebalance::see(const coord::TablePlan& plan, const coord::Table& table, Instant now) {
   std::set<NodeName> eligible;
   for (const auto& [vip, planned] : plan) {
-    for (const coord::Candidate& c : planned.candidates) eligible.insert(c.node);
+    for (const coord::Candidate& c : *planned.candidates) eligible.insert(c.node);
   }
   if (!leads_) {
     const auto counts = table.counts();

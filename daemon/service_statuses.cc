@@ -127,26 +127,15 @@ std::optional<Condition> condition_in(const std::string& status, std::string_vie
   return std::nullopt;
 }
 
-}  // namespace
-
-std::optional<coord::StatusDocument> told_in(const ObjectName& service, const std::string& status) {
-  auto said = condition_in(status, kAllocated);
-  if (!said) return std::nullopt;
-  coord::StatusDocument out;
-  out.service = service;
-  out.ips = ingress_of(status);
-  out.reason = std::move(said->reason);
-  out.message = std::move(said->message);
-  return out;
-}
-
-void ServiceStatuses::note(const Service& service, const std::vector<IpAddress>& ips,
-                           const WantedObject& wanted, const kube::ObservedObject& seen) {
+// What has changed against what the object's status says, for kubectl describe.
+void note(const Service& service, const std::vector<IpAddress>& ips, const WantedObject& wanted,
+          const kube::ObservedObject& seen, Instant at, ObjectEvents& events) {
   const auto add = [&](bool warning, std::string reason, const char* action, std::string note) {
-    events_.push_back(
-        {service_ref(service.name), seen.uid, warning, std::move(reason), action, std::move(note)});
+    events.add(
+        {service_ref(service.name), seen.uid, warning, std::move(reason), action, std::move(note)},
+        at);
   };
-  const auto is = condition_in(wanted.status, kAllocated),
+  const auto is = condition_in(*wanted.status, kAllocated),
              was = condition_in(seen.status, kAllocated);
   if (is && (!was || was->reason != is->reason || was->message != is->message)) {
     add(is->status != "True", is->reason, "Allocate", is->message);
@@ -160,7 +149,7 @@ void ServiceStatuses::note(const Service& service, const std::vector<IpAddress>&
     if (contains(ips, ip) || service.foreign_status) continue;
     add(false, "Released", "Release", to_string(ip) + " is not the service's any more");
   }
-  const auto now = condition_in(wanted.status, kAnnounced),
+  const auto now = condition_in(*wanted.status, kAnnounced),
              before = condition_in(seen.status, kAnnounced);
   if (!now || now->reason == "Probing" || now->reason == "NoIP") return;
   if (before && before->reason == now->reason && before->message == now->message) return;
@@ -168,8 +157,6 @@ void ServiceStatuses::note(const Service& service, const std::vector<IpAddress>&
   add(now->status != "True", now->reason, "Announce",
       told ? fmt::format("{} (was: {})", now->message, before->message) : now->message);
 }
-
-namespace {
 
 // What was decided and in the table when statuses were made last.
 class Former {
@@ -209,8 +196,19 @@ class Former {
 
 }  // namespace
 
+std::optional<coord::StatusDocument> told_in(const ObjectName& service, const std::string& status) {
+  auto said = condition_in(status, kAllocated);
+  if (!said) return std::nullopt;
+  coord::StatusDocument out;
+  out.service = service;
+  out.ips = ingress_of(status);
+  out.reason = std::move(said->reason);
+  out.message = std::move(said->message);
+  return out;
+}
+
 void ServiceStatuses::add(const Facts& facts, const WantedObjects& before, bool all, Instant now,
-                          WantedObjects& out) {
+                          WantedObjects& out, ObjectEvents& events) {
   const auto& [policies, allocation, table, peers, drained, observed] = facts;
   const bool cilium = observed.kinds.contains("ciliumloadbalancerippools.cilium.io");
   MadeOf made_of{policies.identity(), eligible_members(peers, std::nullopt, now), drained, cilium};
@@ -263,11 +261,12 @@ void ServiceStatuses::add(const Facts& facts, const WantedObjects& before, bool 
       status["loadBalancer"] = json::object{{"ingress", std::move(ingress)}};
     }
     WantedObject& wanted = out[object];
-    wanted.status = json::serialize(status);
-    wanted.status.shrink_to_fit();  // it grew by doubling, and there are thousands
+    std::string text = json::serialize(status);
+    text.shrink_to_fit();  // it grew by doubling, and there are thousands
+    wanted.status = std::move(text);
     wanted.first = service->held != ips;
     if (const auto seen = observed.objects.find(object)) {
-      note(*service, ips, wanted, *seen);
+      note(*service, ips, wanted, *seen, now, events);
     }
   }
   allocation_ = allocation;

@@ -32,10 +32,9 @@ class ServiceStatuses {
   // To `out`, in Cilium's words as well where Cilium's pools are there. `before`: what came of the
   // last time. Unless `all`, only services are made whose IPs or owners are others than then: what
   // else changes (the manifests, the members) is told when all are made.
+  // What has changed against what the objects' statuses say goes to `events`, for kubectl describe.
   void add(const Facts& facts, const WantedObjects& before, bool all, Instant now,
-           WantedObjects& out);
-  // What has changed against what the objects' statuses say, for kubectl describe.
-  std::vector<ObjectEvent> take_events() { return std::exchange(events_, {}); }
+           WantedObjects& out, ObjectEvents& events);
   void forget() { *this = {}; }
 
  private:
@@ -50,10 +49,6 @@ class ServiceStatuses {
   // These as well, of which each service has its own part.
   std::shared_ptr<const Allocation> allocation_;
   std::array<coord::Table::Shard, coord::kShards> shards_;
-  void note(const Service& service, const std::vector<IpAddress>& ips, const WantedObject& wanted,
-            const kube::ObservedObject& seen);
-
-  std::vector<ObjectEvent> events_;
 };
 
 // What a Service's .status says of it; nullopt: no leader has said anything.

@@ -165,14 +165,14 @@ void fill_in(json::object& status, const json::object& seen, const WantedObject&
 
 StatusDiff compare(const WantedObject& wanted, const kube::ObservedObject& seen,
                    std::string_view now) {
-  json::value status = parse(wanted.status);
+  json::value status = parse(*wanted.status);
   const json::value there = parse(seen.status);
   fill_in(status.get_object(), there.get_object(), wanted, seen.generation, now);
   StatusDiff out;
   Comparison comparison(out.what);
   comparison.objects(status.get_object(), there.get_object(), "status");
   if (!seen.managed.empty()) {
-    comparison.leftovers(parse(seen.managed.view()), &status, &there, "status");
+    comparison.leftovers(parse(*seen.managed), &status, &there, "status");
   }
   if (!status.get_object().empty()) out.status = json::serialize(status);
   return out;

@@ -7,7 +7,7 @@
 #include <string>
 #include <utility>
 
-#include "base/shared_text.h"
+#include "base/shared.h"
 #include "kube/object.h"
 #include "model/shared_list.h"
 

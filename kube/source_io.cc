@@ -241,7 +241,7 @@ class ApiSource : public Source {
       if (objects_.erase(put.ref)) observed_changed();
       return;
     }
-    seen->managed = managed_.one(std::move(seen->managed));
+    seen->managed = managed_.intern(std::move(seen->managed));
     const auto known = objects_.find(put.ref);
     if (known && *known == *seen) return;
     objects_.set(put.ref, std::move(*seen));
@@ -333,7 +333,7 @@ class ApiSource : public Source {
   std::size_t changes_ = 0;  // since memory was given back
   bool wanted_changed_ = false, observed_changed_ = false, told_ = false;
   ObservedObjects objects_;
-  SharedTexts managed_;
+  Interner<std::string> managed_;
   std::set<std::string> kinds_;
   std::map<std::string, std::string> unread_;
 

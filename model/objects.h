@@ -9,9 +9,9 @@
 
 #include "base/names.h"
 #include "base/rare.h"
+#include "base/shared.h"
 #include "base/time.h"
 #include "model/labels.h"
-#include "model/shared_value.h"
 #include "model/short_list.h"
 #include "net/ip.h"
 
@@ -259,7 +259,7 @@ struct BfdProfile {
 
 // discovery.k8s.io/v1 EndpointSlice: where some of a service's pods are.
 struct Endpoint {
-  SharedValue<NodeName> node;  // none: not said
+  Shared<NodeName> node;  // empty: not said
   bool ready = true, serving = true, terminating = false;
   bool gateway = false;  // Cilium's dummy: a proxy on every node serves
   bool operator==(const Endpoint&) const = default;

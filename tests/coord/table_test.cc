@@ -32,7 +32,7 @@ struct Story {
     for (const auto& n : {kN1, kN2, kN3}) peers.on_seen(member(n), now);
     table.on_listed();
     editor = {kN1, Incarnation(1), true, true, false, true, true};
-    plan[kVip] = {{kWeb}, {{kN1, 0}, {kN2, 0}, {kN3, 0}}};
+    plan[kVip] = {{kWeb}, std::vector<Candidate>{{kN1, 0}, {kN2, 0}, {kN3, 0}}};
   }
   std::vector<CasDocument> edit() {
     table.edit(plan, editor, peers, now);
@@ -103,7 +103,7 @@ TEST(Table, WhatWasRightIsLookedAtAgainWhenAnythingHasChanged) {
   };
   {
     Story s = settled();
-    s.plan[kVip].candidates = {{kN2, 0}};  // n1 may not own it any more
+    s.plan[kVip].candidates = std::vector<Candidate>{{kN2, 0}};  // n1 may not own it any more
     EXPECT_EQ(s.edit_again(1), 0u) << "whoever calls it has said that the plan is the same";
     EXPECT_EQ(s.edit_again(2), 1u);
   }
@@ -123,7 +123,7 @@ TEST(Table, WhatWasRightIsLookedAtAgainWhenAnythingHasChanged) {
     EXPECT_EQ(s.edit_again(1), 0u);
     MemberDocument gone = member(kN2, 2);
     gone.revoked = true;
-    s.plan[kVip].candidates = {{kN1, 0}, {kN3, 0}};
+    s.plan[kVip].candidates = std::vector<Candidate>{{kN1, 0}, {kN3, 0}};
     s.peers.on_cas(gone, CasOutcome::Won, s.now);
     EXPECT_EQ(s.edit_again(1), 1u) << "its owner is gone";
   }
@@ -202,7 +202,7 @@ TEST(Table, AReleasedIpRestsForItsServiceUntilThePlanLacksIt) {  // T5
   EXPECT_TRUE(s.edit().empty());
 
   Story again = s;  // it comes back
-  again.plan[kVip] = {{kWeb}, {{kN2, 0}}};
+  again.plan[kVip] = {{kWeb}, std::vector<Candidate>{{kN2, 0}}};
   const auto back = again.edit();
   EXPECT_EQ(Story::entry(back).owner, kN2);
   EXPECT_EQ(Story::entry(back).kept_for, std::nullopt);
@@ -311,12 +311,12 @@ TEST(Table, GivenUpIsForeverWhateverBecomesOfTheWrite) {  // T4, A1
   Story s;
   s.editor.leads = false;
   s.own(kN1);
-  s.plan[kVip].candidates = {{kN2, 0}, {kN3, 0}};  // n1's link is down
+  s.plan[kVip].candidates = std::vector<Candidate>{{kN2, 0}, {kN3, 0}};  // n1's link is down
   const auto move = s.edit();
   EXPECT_NE(Story::entry(move).owner, kN1);
   EXPECT_FALSE(s.table.owns(kN1, Incarnation(1), kVip));
   s.table.on_cas(std::get<TableDocument>(move[0].document), CasOutcome::Unknown, s.now);
-  s.plan[kVip].candidates = {{kN1, 0}};  // it is up again
+  s.plan[kVip].candidates = std::vector<Candidate>{{kN1, 0}};  // it is up again
   EXPECT_FALSE(s.table.owns(kN1, Incarnation(1), kVip)) << "the write may still be applied";
   s.table.take_requests();
   s.now += 60ms;
@@ -380,7 +380,7 @@ TEST(Table, AMoveToWhoMayNotOwnItIsRefusedByTheOwner) {
   s.editor.leads = false;
   s.own(kN1);
   wish_move(s, kN3);
-  s.plan[kVip].candidates = {{kN1, 0}, {kN2, 0}};
+  s.plan[kVip].candidates = std::vector<Candidate>{{kN1, 0}, {kN2, 0}};
   const auto refusal = s.edit();
   EXPECT_EQ(Story::entry(refusal).owner, kN1);
   EXPECT_EQ(Story::entry(refusal).wish, TableEntry::Wish::Keep);
@@ -410,7 +410,7 @@ TEST(Table, ATargetThatWasRevokedMeanwhileIsTakenBackFrom) {  // T4
   MemberDocument revoked = member(kN3, 2);
   revoked.revoked = true;
   s.peers.on_seen(revoked, s.now);
-  s.plan[kVip].candidates = {{kN1, 0}, {kN2, 0}};
+  s.plan[kVip].candidates = std::vector<Candidate>{{kN1, 0}, {kN2, 0}};
   const TableEntry e = Story::entry(s.edit());
   EXPECT_EQ(e.owner, kN1) << "n1 writes itself back, at once";
   EXPECT_EQ(e.epoch, Epoch(7));
@@ -431,7 +431,8 @@ TEST(Table, OldViewsAreDropped) {  // A2
 TEST(Table, AnOwnerThatLivesIsNotTouched) {  // T1
   Story s;
   s.own(kN2);
-  s.plan[kVip].candidates = {{kN1, 0}, {kN3, 0}};  // even if it should not own it
+  s.plan[kVip].candidates =
+      std::vector<Candidate>{{kN1, 0}, {kN3, 0}};  // even if it should not own it
   EXPECT_TRUE(s.edit().empty());
   s.now += 1h;  // nor if it is silent: it has to be revoked first
   EXPECT_TRUE(s.edit().empty());
@@ -444,7 +445,7 @@ TEST(Table, OrphansAreTakenByRankAndByTheRevokerAtOnce) {  // T3
   MemberDocument revoked = member(kN2, 2);
   revoked.revoked = true;
   s.peers.on_seen(revoked, s.now);
-  s.plan[kVip].candidates = {{kN1, 0}, {kN3, 0}};
+  s.plan[kVip].candidates = std::vector<Candidate>{{kN1, 0}, {kN3, 0}};
   EXPECT_TRUE(s.edit().empty());
   const auto due = s.table.next_deadline();
   ASSERT_TRUE(due.has_value());
@@ -457,7 +458,7 @@ TEST(Table, OrphansAreTakenByRankAndByTheRevokerAtOnce) {  // T3
   revoker.editor.leads = false;
   revoker.own(kN2);
   revoker.peers.on_cas(revoked, CasOutcome::Won, revoker.now);
-  revoker.plan[kVip].candidates = {{kN1, 0}, {kN3, 0}};
+  revoker.plan[kVip].candidates = std::vector<Candidate>{{kN1, 0}, {kN3, 0}};
   EXPECT_EQ(revoker.edit().size(), 1u);
 }
 

@@ -143,7 +143,7 @@ class DialectWorld {
   std::string status(const kube::ObjectRef& ref) {
     const WantedObjects all = wanted();
     const auto it = all.find(ref);
-    return it == all.end() ? "" : it->second.status;
+    return it == all.end() ? "" : *it->second.status;
   }
   // Its condition of this type as "True Reason message"; empty: it has none.
   std::string condition(const kube::ObjectRef& ref, const std::string& type) {

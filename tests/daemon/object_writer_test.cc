@@ -506,8 +506,8 @@ TEST(WritingProperty, ConvergesWithFewWrites) {
       if (want == wanted->end()) {
         EXPECT_TRUE(is.managed.empty()) << "seed " << seed << " " << object.name;
       } else {
-        const std::size_t at = want->second.status.find("\"reason\"");
-        EXPECT_NE(status.find(want->second.status.substr(at, 14)), std::string::npos)
+        const std::size_t at = want->second.status->find("\"reason\"");
+        EXPECT_NE(status.find(want->second.status->substr(at, 14)), std::string::npos)
             << "seed " << seed << " " << status;
       }
     }

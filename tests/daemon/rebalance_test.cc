@@ -152,7 +152,7 @@ TEST(Rebalance, AnOwnerThatKeepsItsIpIsLeftAlone) {
     d.rev = d.rev.next();
     d.entries[vip].owner = NodeName("n1");
     table.on_seen(d, Instant(1s));
-    plan[vip] = {{}, {{NodeName("n1"), 0}, {NodeName("n2"), 0}}};
+    plan[vip] = {{}, std::vector<coord::Candidate>{{NodeName("n1"), 0}, {NodeName("n2"), 0}}};
   }
   // Without a service no policy selects them, and so none forbids it either.
   Rebalance rebalance({2s, 1s, 5s});

@@ -19,7 +19,7 @@ TEST(HeraldStatus, OfAPoolCountsInText) {
             R"("availableV6":"1208925819614629174706173","conditions":[{"type":"Ready",)"
             R"("status":"True","reason":"InForce","message":""}]})");
   EXPECT_EQ(world.wanted().at(pool).generation, WantedObject::Generation::Everywhere);
-  EXPECT_EQ(world.wanted().at(pool).create, "");
+  EXPECT_EQ(world.wanted().at(pool).create, SharedText());
 }
 
 TEST(HeraldStatus, OfAPoolThatIsNotReadySaysWhy) {

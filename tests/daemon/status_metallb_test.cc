@@ -23,7 +23,7 @@ std::vector<std::string> made(DialectWorld& world, const TestKind& kind) {
     EXPECT_EQ(ref.ns, "metallb-system");
     EXPECT_FALSE(wanted.create.empty());
     EXPECT_EQ(wanted.generation, WantedObject::Generation::Nowhere);
-    out.push_back(wanted.status);
+    out.push_back(*wanted.status);
   }
   std::sort(out.begin(), out.end());
   return out;
@@ -63,7 +63,7 @@ TEST(MetallbStatus, SaysWhoAnswersForAService) {
   });
   EXPECT_EQ(it->first.name.rfind("herald-l2-", 0), 0U);
   EXPECT_EQ(
-      it->second.create,
+      *it->second.create,
       R"({"metadata":{"labels":{"metallb.io/node":"n1","metallb.io/service-name":"web",)"
       R"("metallb.io/service-namespace":"default","app.kubernetes.io/managed-by":"herald"}}})");
 }
@@ -213,7 +213,7 @@ TEST(MetallbStatus, LeavesOutALabelThatIsTooLong) {
   world.service("web", {"10.0.0.1"}, node);
   ASSERT_EQ(made(world, kServiceL2).size(), 1U);
   for (const auto& [ref, wanted] : world.wanted()) {
-    EXPECT_EQ(wanted.create.find("metallb.io/node"), std::string::npos);
+    EXPECT_EQ(wanted.create->find("metallb.io/node"), std::string::npos);
   }
 }
 
@@ -226,7 +226,7 @@ TEST(MetallbStatus, GathersTheProblemsOfItsNamespace) {
   EXPECT_EQ(world.status(state),
             R"({"result":"Valid","errorSummary":"","conditions":[{"type":"configReconcilerValid",)"
             R"("status":"True","reason":"Reconciled","message":""}]})");
-  EXPECT_EQ(world.wanted().at(state).create,
+  EXPECT_EQ(*world.wanted().at(state).create,
             R"({"metadata":{"labels":{"metallb.io/component-type":"controller",)"
             R"("app.kubernetes.io/managed-by":"herald"}}})");
   world.add(kMetallbPool, "bad", "spec: {addresses: [10.0.0.0/33]}");

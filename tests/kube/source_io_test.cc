@@ -214,7 +214,7 @@ TEST_F(SourceTest, WritesAreDoneAndSeen) {
   wait_for([&] {
     const auto object = seen(kServices + "web");
     return object && object->status.find("10.0.0.7") != std::string::npos &&
-           object->managed.view().find("ingress") != std::string_view::npos;
+           object->managed->find("ingress") != std::string::npos;
   });
   wait_for([&] { return !desired()->services[0].held.empty(); });
   write.object.name = "nothing";

@@ -6,7 +6,6 @@
 
 #include "base/rare.h"
 #include "model/objects.h"
-#include "model/shared_value.h"
 #include "model/short_list.h"
 #include "net/ip.h"
 
@@ -55,38 +54,6 @@ TEST(ShortList, GrowsLikeAVector) {
   std::vector<IpAddress> ips;
   for (std::uint32_t i = 1; i < 10; ++i) ips.push_back(IpAddress::v4(i));
   grows_like_a_vector(ips);
-}
-
-TEST(Rare, IsAnOptional) {
-  Rare<std::string> text;
-  EXPECT_FALSE(text);
-  EXPECT_EQ(text.value_or("none"), "none");
-  EXPECT_NE(text, std::string());
-  text = "some";
-  const Rare<std::string> copy = text;
-  *text += "thing";
-  EXPECT_EQ(text, std::string("something"));
-  EXPECT_EQ(*copy, "some");
-  EXPECT_NE(text, copy);
-  EXPECT_EQ(text->size(), 9U);
-  text = std::optional<std::string>();
-  EXPECT_EQ(text, Rare<std::string>());
-  EXPECT_EQ(text.emplace(), "");
-  EXPECT_TRUE(text.has_value()) << "an empty one is one";
-  text.reset();
-  EXPECT_FALSE(text.has_value());
-}
-
-TEST(SharedValue, IsComparedByValue) {
-  const SharedValue<NodeName> none, a = NodeName("a"), b = NodeName("b"), other_a = NodeName("a");
-  EXPECT_EQ(none, SharedValue<NodeName>());
-  EXPECT_EQ(a, other_a);
-  EXPECT_LT(none, a);
-  EXPECT_LT(a, b);
-  EXPECT_TRUE(b.alone());
-  const SharedValue<NodeName> copy = b;
-  EXPECT_EQ(&*copy, &*b);
-  EXPECT_FALSE(b.alone());
 }
 
 TEST(SourceOf, AnObjectOfAnApiServerIsWhereItsNameSays) {
