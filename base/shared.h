@@ -9,7 +9,6 @@
 #include <memory>
 #include <set>
 #include <string>
-#include <type_traits>
 #include <utility>
 
 namespace herald {
@@ -21,10 +20,9 @@ class Shared {
   Shared(T value)  // NOLINT(google-explicit-constructor): it stands for one
       : value_(value == T() ? nullptr : std::make_shared<const T>(std::move(value))) {}
   template <typename U>
-  requires std::convertible_to<U, T> &&
-      (!std::same_as<std::remove_cvref_t<U>, T>)&&(!std::same_as<std::remove_cvref_t<U>, Shared>)
-          Shared(U&& value)  // NOLINT(*-explicit-constructor)
-      : Shared(T(std::forward<U>(value))) {}
+  requires std::convertible_to<const U&, T> &&(!std::same_as<U, T>)&&(!std::same_as<U, Shared>)
+      Shared(const U& value)  // NOLINT(google-explicit-constructor)
+      : Shared(T(value)) {}
 
   bool empty() const { return value_ == nullptr; }  // it is T()
   const T& operator*() const { return value_ ? *value_ : none(); }

@@ -75,6 +75,7 @@ class ShortList {
 
  private:
   static constexpr std::size_t kPlace = sizeof(void*);
+  // NOLINTNEXTLINE(bugprone-sizeof-expression): of T itself, also where that is a pointer
   static constexpr std::uint32_t kInside = alignof(T) <= kPlace ? kPlace / sizeof(T) : 0;
 
   bool inside() const { return kInside > 0 && room_ == kInside; }
