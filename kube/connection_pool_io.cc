@@ -25,13 +25,13 @@ bool ConnectionPool::keep(std::size_t endpoint, std::shared_ptr<HttpConnection> 
   return true;
 }
 
-bool ConnectionPool::sweep(Instant now) {
-  bool left = false;
+ConnectionPool::Swept ConnectionPool::sweep(Instant now) {
+  Swept out;
   for (auto& [endpoint, idle] : idle_) {
-    std::erase_if(idle, [now](const Idle& i) { return now - i.since > kMaxIdle; });
-    left |= !idle.empty();
+    out.ended += std::erase_if(idle, [now](const Idle& i) { return now - i.since > kMaxIdle; });
+    out.left += idle.size();
   }
-  return left;
+  return out;
 }
 
 }  // namespace herald::kube

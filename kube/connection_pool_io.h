@@ -27,8 +27,11 @@ class ConnectionPool {
             std::shared_ptr<TlsClient> made_with, Instant now);
   // What broke one connection has likely broken those beside it.
   void forget(std::size_t endpoint) { idle_.erase(endpoint); }
-  // Ends those that have been idle for too long. True: others are left.
-  bool sweep(Instant now);
+  // Ends those that have been idle for too long.
+  struct Swept {
+    std::size_t ended = 0, left = 0;
+  };
+  Swept sweep(Instant now);
 
   static constexpr Duration kMaxIdle = 60s;  // API servers end theirs after 90 s
 
