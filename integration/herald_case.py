@@ -111,10 +111,13 @@ class HeraldCase(unittest.TestCase):
         return {vip: nodes[0] for vip, nodes in seen.items()}
 
     def assertUndisturbed(self, seen, owners):
-        """A probe's report: nothing moved, and nothing was missed for long."""
+        """A probe's report: nothing moved, and nothing was missed for long. While the machine itself
+        stood still, as the probe (SCHED_FIFO) saw it, nobody could answer."""
         for vip, report in seen.items():
             self.assertEqual({o["node"] for o in report["owners"]}, {owners[vip]}, vip)
-            self.assertLess(report["outage_ms"], HICCUP_MS, vip)
+            stood_still = report["longest_pause_ms"]
+            self.assertLess(report["outage_ms"], HICCUP_MS + stood_still,
+                            f"{vip}; the probe itself was held up for {stood_still} ms")
 
 
 def vips_of(held):

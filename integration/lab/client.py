@@ -65,17 +65,23 @@ class Probe:
             stdout=subprocess.PIPE, stderr=subprocess.PIPE, stdin=subprocess.DEVNULL,
             start_new_session=True)
         lab.processes.append(self.process)
+        self.began = threading.Event()
         self.thread = threading.Thread(target=self._read, daemon=True)
         self.thread.start()
+        if not self.began.wait(30):
+            raise RuntimeError("vip_probe: it did not begin within 30 s")
 
     def _read(self):
         for line in self.process.stdout:
             said = json.loads(line)
-            if "first" in said:
+            if "began" in said:
+                self.began.set()
+            elif "first" in said:
                 who = self.lab.by_mac.get(said["who"], said["who"])
                 self.first[(said["first"], said["vip"], who)] = said["t_ms"] / 1000
             else:
                 self.report = said
+        self.began.set()  # or it never will: end() says why
 
     def end(self):
         """{vip: {...}}, see vip_probe.cc; owners carry the node's name beside the MAC."""
@@ -89,6 +95,7 @@ class Probe:
         if code != 0 or self.report is None:
             raise RuntimeError(f"vip_probe: exit {code}: {err.strip()}")
         for vip in self.report["vips"]:
+            vip["longest_pause_ms"] = self.report["longest_pause_ms"]
             for owner in vip["owners"]:
                 owner["node"] = self.lab.by_mac.get(owner["mac"], owner["mac"])
         return {vip["vip"]: vip for vip in self.report["vips"]}

@@ -16,6 +16,7 @@
 // address: the switch learns nothing wrong. Instants of arrival are the kernel's, not those of our
 // waking up.
 //
+// When it begins, it prints {"began":true}: from then on a signal ends it in good order.
 // Each time that somebody is seen for the first time, a line is printed:
 //   {"first":"arp"|"udp","vip":…,"who":…,"t_ms":…}
 // and at the end (--duration-ms or SIGTERM) one JSON document on one line, per VIP:
@@ -461,6 +462,8 @@ int main(int argc, char** argv) {
   ::sigaction(SIGTERM, &action, nullptr);
   ::sigaction(SIGINT, &action, nullptr);
   Prober prober(read_options(argc, argv));
+  std::printf("{\"began\":true}\n");
+  std::fflush(stdout);
   prober.run();
   prober.print();
   return 0;
